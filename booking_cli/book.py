@@ -1,0 +1,112 @@
+"""The clinic's appointment book, opened: the database, and what every command needs to know first."""
+
+import datetime as dt
+import logging
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from booking_cli import migrations, settings
+from booking_cli.database import Database, Row, Server, Transaction
+from booking_cli.embedded import EmbeddedServer
+from booking_cli.errors import NotSetUp
+from booking_cli.models import Clinic
+
+log = logging.getLogger("booking")
+
+
+class OwnServer:
+    """A database of the clinic's own; booking neither starts it nor sets it up unasked."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def conninfo(self) -> str:
+        """Return the address as it was set."""
+        return self._url
+
+    def start(self) -> bool:
+        """Do nothing: it is not ours to start."""
+        return False
+
+
+@dataclass(frozen=True)
+class Book:
+    """The open book; `now` is the database's, in UTC, `today` is the clinic's, `actor` is recorded in the history."""
+
+    database: Database
+    clinic: Clinic
+    zone: ZoneInfo
+    now: dt.datetime
+    today: dt.date
+    actor: str
+    hold_minutes: Decimal
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.database.close()
+
+
+def server() -> Server:
+    """Return where the database is, by the settings."""
+    chosen = settings.load()
+    if chosen.database_url is None:
+        return EmbeddedServer(chosen.data_dir)
+    return OwnServer(chosen.database_url.get_secret_value())
+
+
+def database(pool_size: int = 0) -> Database:
+    """Return the database of the settings; nothing is connected yet."""
+    return Database(server(), statement_timeout=settings.load().statement_timeout, pool_size=pool_size)
+
+
+def open_book(chosen: Database | None = None) -> Book:
+    """Open the book; sets up or upgrades an embedded database, and raises NotSetUp where that is for its keeper to do."""
+    opened = chosen or database()
+    try:
+        row = _read(opened)
+    except NotSetUp:
+        if not isinstance(opened.server, EmbeddedServer):
+            raise
+        with opened.connection() as connection:
+            migrations.migrate(connection)
+        row = _read(opened)
+    return _book(opened, row)
+
+
+def _read(opened: Database) -> Row:
+    def work(tx: Transaction) -> Row | None:
+        return tx.one("clinic.open")
+
+    row = opened.read(work)
+    latest = migrations.latest_version()
+    if row is None or row["schema_version"] is None or row["schema_version"] < latest:
+        raise NotSetUp("The database is not set up for this version of booking. Run 'booking db migrate' once.")
+    if row["schema_version"] > latest:
+        raise NotSetUp(
+            f"The database is at version {row['schema_version']} of the schema, and this booking only knows {latest}. "
+            "Upgrade booking."
+        )
+    return row
+
+
+def _book(opened: Database, row: Row) -> Book:
+    try:
+        zone = ZoneInfo(row["timezone"])
+    except (ZoneInfoNotFoundError, ValueError):
+        raise NotSetUp(
+            f"This machine does not know the clinic's time zone {row['timezone']}. Update its time zone data."
+        ) from None
+    chosen = settings.load()
+    return Book(
+        database=opened,
+        clinic=Clinic(row["name"], row["timezone"], row["hold_minutes"], row["updated_at"].astimezone(zone)),
+        zone=zone,
+        now=row["now"].astimezone(dt.UTC),
+        today=row["now"].astimezone(zone).date(),
+        actor=chosen.who(),
+        hold_minutes=chosen.timeout_minutes or row["hold_minutes"],
+    )

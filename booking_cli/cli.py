@@ -1,0 +1,151 @@
+"""The root of the command line, and the one place where an error becomes a sentence and an exit status."""
+
+import contextlib
+import io
+import itertools
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+from typer import TyperException
+from typer.main import get_command
+
+from booking_cli import __version__, interrupts
+from booking_cli.commands import bookings, clinic, db, doctors, reports, slots
+from booking_cli.errors import BookingError, Interrupted, UsageError
+from booking_cli.output import Format, tell
+
+PROGRAM = "booking"
+_COMPLETION_VARIABLE = "_BOOKING_COMPLETE"
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="A clinic's appointment book: no slot is ever booked twice.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+bookings.register(app)
+app.add_typer(doctors.app, name="doctors")
+app.add_typer(slots.app, name="slots")
+reports.register(app)
+app.add_typer(clinic.app, name="clinic")
+app.add_typer(db.app, name="db")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """A clinic's appointment book: no slot is ever booked twice."""
+
+
+def main() -> None:
+    """Run the command of this process and exit with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    _prepare()
+    try:
+        _execute(arguments)
+        sys.stdout.flush()
+        interrupts.release()
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except BookingError as error:
+        return _report(error, arguments)
+    except TyperException as error:
+        return _report(_usage_error(error), arguments)
+    except KeyboardInterrupt:
+        return _report(_interrupted(), arguments)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`). What is left of it must not fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        return _report(_bug(error), arguments)
+    return 0
+
+
+def _execute(arguments: list[str]) -> None:
+    command = get_command(app)
+    if os.environ.get(_COMPLETION_VARIABLE):
+        command.main(prog_name=PROGRAM)  # answers the shell and exits
+    # Not its main(): that would decide about Ctrl-C, closed pipes and errors itself.
+    with command.make_context(PROGRAM, arguments) as context:
+        command.invoke(context)
+
+
+def _prepare() -> None:
+    """Make output safe under every locale, let only our own log reach stderr, and take over Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    log = logging.getLogger("booking")
+    log.setLevel(logging.WARNING)
+    log.handlers = [_LogHandler()]
+    logging.lastResort = None
+    interrupts.install()
+
+
+class _LogHandler(logging.Handler):
+    """Writes log lines to stderr as sentences."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tell(record.getMessage())
+
+
+def _report(error: BookingError, arguments: list[str]) -> int:
+    """Write `error` to stderr, as JSON where the output was to be JSON, and return its exit status."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()  # what was shown before comes before
+    if _wants_json(arguments):
+        from booking_cli.output.json import dumps
+
+        sys.stderr.write(dumps({"error": {"code": error.code, "message": str(error)}}) + "\n")
+    else:
+        tell(f"Error: {error}")
+    return error.exit_status
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Tell whether errors are wanted as JSON; looks at the words, because an error may come before they are parsed."""
+    values = [
+        *(value for word, value in itertools.pairwise(arguments) if word in ("-o", "--output")),
+        *(word.removeprefix("--output=") for word in arguments if word.startswith("--output=")),
+        *(word.removeprefix("-o") for word in arguments if word.startswith("-o")),
+    ]
+    return any(value.lower() in (Format.JSON, Format.NDJSON) for value in values)
+
+
+def _usage_error(error: TyperException) -> BookingError:
+    context = getattr(error, "ctx", None)
+    hint = f" See '{context.command_path} --help'." if context is not None else ""
+    return UsageError(f"{error.format_message().rstrip('.')}.{hint}")
+
+
+def _interrupted() -> Interrupted:
+    if interrupts.anything_changed():
+        return Interrupted("Interrupted; what was done before is whole and stays.")
+    return Interrupted("Interrupted; nothing was changed.")
+
+
+def _bug(error: Exception) -> BookingError:
+    import traceback
+
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        logging.getLogger("booking").info("%s", line)
+    return BookingError(
+        f"This is a bug in booking, please report it: {type(error).__name__}: {error} "
+        "(run the command again with -v for the details)."
+    )

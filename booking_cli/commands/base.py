@@ -1,0 +1,137 @@
+"""What all commands share: how they take `-o` and `-v`, how their result is shown, and the types of their arguments."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperOption
+
+from booking_cli.dates import Day, parse_day
+from booking_cli.errors import InvalidInput
+from booking_cli.inputs import BookingKey, DoctorKey, parse_booking, parse_count, parse_doctor, parse_id
+from booking_cli.output import Format, show
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from booking_cli.book import Book
+
+T = TypeVar("T")
+
+DEFAULT_LIMIT = 200
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
+def checked(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Return `parse` for use as a parameter's parser: what it refuses is reported with the parameter's name."""
+
+    def parser(text: str | T) -> T:
+        if not isinstance(text, str):  # a default value
+            return text
+        try:
+            return parse(text)
+        except InvalidInput as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return parser
+
+
+DoctorArgument = Annotated[
+    DoctorKey, typer.Argument(metavar="DOCTOR", parser=checked(parse_doctor), help="Number or email address.")
+]
+SlotArgument = Annotated[int, typer.Argument(metavar="SLOT", parser=checked(parse_id), help="Number of the slot.")]
+BookingArgument = Annotated[
+    BookingKey, typer.Argument(metavar="BOOKING", parser=checked(parse_booking), help="Number or reference.")
+]
+DoctorOption = Annotated[
+    DoctorKey | None,
+    typer.Option("--doctor", metavar="DOCTOR", parser=checked(parse_doctor), help="Only this doctor's."),
+]
+DateOption = Annotated[
+    Day | None, typer.Option("--date", metavar="DATE", parser=checked(parse_day), help="Only on this day.")
+]
+FromOption = Annotated[
+    Day | None, typer.Option("--from", metavar="DATE", parser=checked(parse_day), help="From this day on.")
+]
+ToOption = Annotated[
+    Day | None, typer.Option("--to", metavar="DATE", parser=checked(parse_day), help="Up to and including this day.")
+]
+LimitOption = Annotated[
+    int, typer.Option("--limit", metavar="N", parser=checked(parse_count), help="Show at most this many.")
+]
+
+
+class Command(TyperCommand):
+    """A command that takes `--output` and `--verbose`, and shows what its function returns."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [
+            TyperOption(
+                param_decls=["-o", "--output", "output"],
+                type=_format,
+                metavar="|".join(Format),
+                default=Format.TABLE,
+                help="How to show the result.",
+                show_default=True,
+            ),
+            TyperOption(
+                param_decls=["-v", "--verbose", "verbose"],
+                count=True,
+                default=0,
+                show_default=False,
+                help="Tell more on stderr, such as repeated attempts; -vv tells most.",
+            ),
+        ]
+
+    def invoke(self, ctx: Any) -> None:
+        """Run the command's function and show what it returns."""
+        form: Format = ctx.params.pop("output")
+        if verbosity := ctx.params.pop("verbose"):
+            logging.getLogger("booking").setLevel(_LEVELS[min(verbosity, 2)])
+        result = super().invoke(ctx)
+        if result is not None:
+            show(result, form)
+
+
+def open_book(ctx: typer.Context) -> "Book":
+    """Open the clinic's book until the command has shown its result."""
+    from booking_cli import book
+
+    opened = book.open_book()
+    ctx.call_on_close(opened.database.close)
+    return opened
+
+
+def instants(
+    book: "Book", date: Day | None, first: Day | None, last: Day | None
+) -> "tuple[dt.datetime | None, dt.datetime | None]":
+    """Return the instants from which and before which `--date`, or `--from` and `--to`, reach; None is no bound.
+
+    Raises InvalidInput where they contradict one another.
+    """
+    import datetime as dt
+
+    from booking_cli.schedule import start_of_day
+
+    if date is not None:
+        if first is not None or last is not None:
+            raise InvalidInput("Use either --date, or --from and --to.")
+        first = last = date
+    first_date = first and first.on(book.today)
+    last_date = last and last.on(book.today)
+    if first_date and last_date and first_date > last_date:
+        raise InvalidInput(f"--from {first_date} is after --to {last_date}.")
+    return (
+        start_of_day(first_date, book.zone) if first_date else None,
+        start_of_day(last_date + dt.timedelta(days=1), book.zone) if last_date else None,
+    )
+
+
+@checked
+def _format(text: str) -> Format:
+    try:
+        return Format(text.strip().lower())
+    except ValueError:
+        raise InvalidInput(f"'{text}' is not a form of output; use table, json, ndjson or csv.") from None

@@ -1,0 +1,208 @@
+"""`booking book`, `confirm`, `cancel`, `show`, `list`, `history` and `expire`: patients on slots."""
+
+import logging
+from collections.abc import Callable
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from booking_cli.commands.base import (
+    DEFAULT_LIMIT,
+    BookingArgument,
+    Command,
+    DateOption,
+    DoctorOption,
+    FromOption,
+    LimitOption,
+    SlotArgument,
+    ToOption,
+    checked,
+    instants,
+    open_book,
+)
+from booking_cli.errors import InvalidInput
+from booking_cli.inputs import (
+    parse_email,
+    parse_hold_minutes,
+    parse_name,
+    parse_phone,
+    parse_reason,
+    parse_request_id,
+)
+from booking_cli.models import Booking, HistoryEntry
+from booking_cli.output import Many, One, Result, tell
+
+
+class Status(StrEnum):
+    """The states of a booking."""
+
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+
+
+def book(
+    ctx: typer.Context,
+    slot: SlotArgument,
+    name: Annotated[str, typer.Option(metavar="TEXT", parser=checked(parse_name), help="The patient's name.")],
+    email: Annotated[
+        str, typer.Option(metavar="EMAIL", parser=checked(parse_email), help="The patient's email address.")
+    ],
+    phone: Annotated[
+        str | None, typer.Option(metavar="PHONE", parser=checked(parse_phone), help="The patient's phone number.")
+    ] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Book and confirm in one step.")] = False,
+    hold: Annotated[
+        Decimal | None,
+        typer.Option(
+            metavar="MINUTES",
+            parser=checked(parse_hold_minutes),
+            help="Hold the slot this long, above 0 and up to 1440; decimals are allowed.",
+        ),
+    ] = None,
+    allow_overlap: Annotated[
+        bool, typer.Option("--allow-overlap", help="Even if the patient has another booking at that time.")
+    ] = False,
+    request_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            parser=checked(parse_request_id),
+            help="Do it only once, however often the command runs with this key.",
+        ),
+    ] = None,
+) -> Result:
+    """Hold a slot for a patient, until it is confirmed or the hold lapses."""
+    if confirm and hold is not None:
+        raise InvalidInput("Use either --confirm or --hold: what is confirmed at once is not held.")
+    opened = open_book(ctx)
+    import uuid
+
+    from booking_cli.repository import bookings
+
+    request = bookings.BookingRequest(
+        slot_id=slot,
+        patient_name=name,
+        patient_email=email,
+        patient_phone=phone,
+        hold_minutes=None if confirm else hold or opened.hold_minutes,
+        request_id=request_id or uuid.uuid4().hex,
+        allow_overlap=allow_overlap,
+    )
+    answer = bookings.book(opened, request)
+    made = answer.booking
+    if answer.repeated:
+        tell(f"This request was made before, and booked once: {made.reference}.")
+        if answer.status_now != made.status:
+            tell(f"Since then booking {made.reference} has become {answer.status_now}.")
+    if made.status == "CONFIRMED":
+        return One(made, f"Booked and confirmed: {made.reference}.")
+    assert made.hold_expires_at is not None
+    until = f"{made.hold_expires_at:%H:%M:%S}"
+    return One(made, f"Held until {until}: {made.reference}. To keep it: booking confirm {made.reference}")
+
+
+def confirm(ctx: typer.Context, booking: BookingArgument) -> Result:
+    """Confirm a hold."""
+    opened = open_book(ctx)
+    from booking_cli.repository import bookings
+
+    confirmed = bookings.confirm(opened, booking)
+    return One(confirmed, f"Confirmed: {confirmed.reference}.")
+
+
+def cancel(
+    ctx: typer.Context,
+    booking: BookingArgument,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", parser=checked(parse_reason), help="Why; kept in the history.")
+    ] = None,
+) -> Result:
+    """Cancel a hold or a confirmed booking."""
+    opened = open_book(ctx)
+    from booking_cli.repository import bookings
+
+    cancelled = bookings.cancel(opened, booking, reason)
+    return One(cancelled, f"Cancelled: {cancelled.reference}. Slot {cancelled.slot_id} is free again.")
+
+
+def show(ctx: typer.Context, booking: BookingArgument) -> Result:
+    """Show a booking."""
+    opened = open_book(ctx)
+    from booking_cli.repository import bookings
+
+    return One(bookings.find(opened, booking))
+
+
+def list_(
+    ctx: typer.Context,
+    status: Annotated[Status | None, typer.Option(case_sensitive=False, help="Only in this state.")] = None,
+    email: Annotated[
+        str | None, typer.Option(metavar="EMAIL", parser=checked(parse_email), help="Only of this patient.")
+    ] = None,
+    doctor: DoctorOption = None,
+    date: DateOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    limit: LimitOption = DEFAULT_LIMIT,
+) -> Result:
+    """List bookings by the start of their slot."""
+    opened = open_book(ctx)
+    from booking_cli.repository import bookings, doctors
+
+    starts_from, starts_before = instants(opened, date, first, last)
+    found = bookings.listing(
+        opened,
+        status=status and status.value,
+        email=email,
+        doctor_id=doctors.find(opened, doctor).id if doctor else None,
+        starts_from=starts_from,
+        starts_before=starts_before,
+        limit=limit,
+    )
+    return Many(Booking, found, "booking", opened.zone.key, limit)
+
+
+def history(ctx: typer.Context, booking: BookingArgument) -> Result:
+    """Show what happened to a booking: when, who, from which state to which, and why."""
+    opened = open_book(ctx)
+    from booking_cli.repository import bookings
+
+    return Many(HistoryEntry, bookings.history(opened, booking), "change", opened.zone.key)
+
+
+def expire(
+    ctx: typer.Context,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing unless something is wrong.")] = False,
+) -> Result | None:
+    """Release every hold that has lapsed."""
+    if quiet:
+        logging.getLogger("booking").setLevel(logging.ERROR)
+    opened = open_book(ctx)
+    from booking_cli.repository import bookings
+
+    expiry = bookings.expire(opened)
+    if quiet:
+        return None
+    if not expiry.expired:
+        return One(expiry, "No hold has lapsed.", details=False)
+    headline = f"Released {expiry.expired} lapsed hold{'s' * (expiry.expired != 1)}."
+    return One(expiry, headline, many=Many(Booking, expiry.bookings, "booking", opened.zone.key))
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the root app: a booking is what this program is about, so its noun is left out."""
+    commands: dict[str, Callable[..., Result | None]] = {
+        "book": book,
+        "confirm": confirm,
+        "cancel": cancel,
+        "show": show,
+        "list": list_,
+        "history": history,
+        "expire": expire,
+    }
+    for name, function in commands.items():
+        app.command(name, cls=Command)(function)

@@ -1,0 +1,57 @@
+"""`booking stats` and `booking verify`: the book as a whole."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from booking_cli.commands.base import Command, FromOption, ToOption, instants, open_book
+from booking_cli.models import DayStats, DoctorStats, StatusStats, Violation
+from booking_cli.output import Many, One, Result
+
+
+class By(StrEnum):
+    """What to count bookings by."""
+
+    STATUS = "status"
+    DOCTOR = "doctor"
+    DAY = "day"
+
+
+def stats(
+    ctx: typer.Context,
+    by: Annotated[By | None, typer.Option(help="A line for each of these.")] = None,
+    first: FromOption = None,
+    last: ToOption = None,
+) -> Result:
+    """Count bookings by state; the period is that of the appointments."""
+    book = open_book(ctx)
+    from booking_cli.repository import stats
+
+    starts_from, starts_before = instants(book, None, first, last)
+    match by:
+        case None:
+            return One(stats.overall(book, starts_from, starts_before))
+        case By.STATUS:
+            return Many(StatusStats, stats.by_status(book, starts_from, starts_before), "state")
+        case By.DOCTOR:
+            return Many(DoctorStats, stats.by_doctor(book, starts_from, starts_before), "doctor")
+        case By.DAY:
+            return Many(DayStats, stats.by_day(book, starts_from, starts_before), "day", book.zone.key)
+
+
+def verify(ctx: typer.Context) -> Result:
+    """Check the promises of the book against its data; exit status 4 where one is broken."""
+    book = open_book(ctx)
+    from booking_cli.errors import PromiseBroken
+    from booking_cli.repository import verify
+
+    found = verify.violations(book)
+    failure = PromiseBroken("The book does not keep its promises; see the list.") if found else None
+    return Many(Violation, found, "problem", failure=failure)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the root app."""
+    app.command("stats", cls=Command)(stats)
+    app.command("verify", cls=Command)(verify)

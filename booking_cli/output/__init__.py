@@ -1,0 +1,117 @@
+"""What a command returns, and the one place that shows it: as a table, or as json, ndjson or csv for programs.
+
+Data goes to stdout, everything else to stderr.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from booking_cli.errors import BookingError
+from booking_cli.output.text import visible
+
+
+class Format(StrEnum):
+    """In what form data is shown."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """Things of one kind; `rows` may hold one more than `limit`, which says that there are more.
+
+    `failure` is what to end with once they have been shown.
+    """
+
+    kind: type
+    rows: Iterable[Any]
+    noun: str
+    zone: str | None = None
+    limit: int | None = None
+    failure: BookingError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """One thing. For people, a `headline` goes before its details; `many`, or just the headline, can stand for them."""
+
+    thing: Any
+    headline: str = ""
+    details: bool = True
+    many: Many | None = None
+
+
+Result = One | Many
+
+
+def show(result: Result, form: Format) -> None:
+    """Write `result` to stdout, and to stderr what is not data."""
+    match result, form:
+        case Many(), _:
+            _show_many(result, form)
+        case One(), Format.TABLE:
+            from booking_cli.output import table
+
+            table.show_one(result)
+        case One(), Format.CSV:
+            from booking_cli.output import csv
+
+            csv.write(type(result.thing), [result.thing])
+        case One(), _:
+            from booking_cli.output import json
+
+            json.write_one(result.thing)
+    sys.stdout.flush()
+
+
+def _show_many(many: Many, form: Format) -> None:
+    rows = _Limited(many)
+    match form:
+        case Format.TABLE:
+            from booking_cli.output import table
+
+            table.show_many(many, list(rows))
+        case Format.JSON:
+            from booking_cli.output import json
+
+            json.write_array(rows)
+        case Format.NDJSON:
+            from booking_cli.output import json
+
+            json.write_lines(rows)
+        case Format.CSV:
+            from booking_cli.output import csv
+
+            csv.write(many.kind, rows)
+    if rows.left_out:
+        sys.stdout.flush()
+        tell(f"There are more than {many.limit} {many.noun}s; see them with --limit, or narrow the search.")
+    if many.failure is not None:
+        sys.stdout.flush()
+        raise many.failure
+
+
+def tell(sentence: str) -> None:
+    """Write a sentence for people to stderr."""
+    sys.stderr.write(visible(sentence) + "\n")
+
+
+class _Limited:
+    """The rows up to the limit; afterwards `left_out` tells whether there was one more."""
+
+    def __init__(self, many: Many) -> None:
+        self._many = many
+        self.left_out = False
+
+    def __iter__(self) -> Iterator[Any]:
+        for number, row in enumerate(self._many.rows, start=1):
+            if self._many.limit is not None and number > self._many.limit:
+                self.left_out = True
+                return
+            yield row

@@ -1,0 +1,47 @@
+"""Booking references: short, random, made to be read out on the telephone, with a check character.
+
+A reference is seven random characters and one check character, written in two groups of four: `K7QF-2M9X`. The alphabet
+has 31 characters: the digits without 0, and the letters without I, L, O and U, so that nothing is mistaken for anything
+else and few words come about. 31 is a prime, so a weighted sum modulo 31 (the principle of ISBN-10) catches every single
+wrong character and every exchange of two.
+"""
+
+import secrets
+
+ALPHABET = "123456789ABCDEFGHJKMNPQRSTVWXYZ"
+LENGTH = 8
+_VALUES = {character: value for value, character in enumerate(ALPHABET)}
+# Read as letters, these can only be the digit 1; no other character is open to misreading.
+_MISREAD = str.maketrans({"I": "1", "L": "1", "-": None, " ": None})
+
+
+def new_reference() -> str:
+    """Return a random reference, such as `K7QF-2M9X`; one in 27 billion, never all digits (that would be a number)."""
+    while True:
+        characters = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH - 1))
+        reference = characters + _check_character(characters)
+        if not reference.isdigit():
+            return f"{reference[:4]}-{reference[4:]}"
+
+
+def parse_reference(text: str) -> str | None:
+    """Return the reference in its one written form, or None where `text` is not one or was misheard.
+
+    Case, spaces and hyphens do not matter; I and L are read as 1.
+    """
+    characters = text.upper().translate(_MISREAD)
+    if len(characters) != LENGTH or any(c not in _VALUES for c in characters) or characters.isdigit():
+        return None
+    if _weighted_sum(characters) != 0:
+        return None
+    return f"{characters[:4]}-{characters[4:]}"
+
+
+def _weighted_sum(characters: str) -> int:
+    return sum(weight * _VALUES[c] for weight, c in enumerate(characters, start=1)) % len(ALPHABET)
+
+
+def _check_character(characters: str) -> str:
+    # Solve sum + LENGTH * check = 0 (mod 31); 31 is a prime, so LENGTH has an inverse.
+    inverse = pow(LENGTH, -1, len(ALPHABET))
+    return ALPHABET[-_weighted_sum(characters) * inverse % len(ALPHABET)]

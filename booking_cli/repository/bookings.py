@@ -1,0 +1,256 @@
+"""Bookings: book, confirm, cancel, find, list, history, expire."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from booking_cli.book import Book
+from booking_cli.database import Row, Transaction
+from booking_cli.errors import (
+    Busy,
+    HoldLapsed,
+    NotFound,
+    PatientOverlap,
+    RequestIdReused,
+    SlotInPast,
+    SlotTaken,
+    WrongState,
+)
+from booking_cli.inputs import BookingKey
+from booking_cli.models import Booking, Expiry, HistoryEntry
+from booking_cli.references import new_reference
+from booking_cli.repository import doctors, rows, slots
+
+EXPIRE_BATCH = 1000
+# A slot can be lost and become free again between two looks; more often than this is somebody's mistake.
+_MAX_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class BookingRequest:
+    """Who wants which slot; `request_id` makes it happen once, and `hold_minutes` is None to confirm at once."""
+
+    slot_id: int
+    patient_name: str
+    patient_email: str
+    patient_phone: str | None
+    hold_minutes: Decimal | None
+    request_id: str
+    allow_overlap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The booking as it was made, and the state it is in now where the request was a repetition."""
+
+    booking: Booking
+    status_now: str
+    repeated: bool
+
+
+def book(book: Book, request: BookingRequest) -> Answer:
+    """Hold or book a slot for a patient.
+
+    A request id that was used before gets its first answer again. Raises NotFound, SlotTaken, SlotInPast, DoctorInactive,
+    PatientOverlap and RequestIdReused; then nothing was changed.
+    """
+    if answer := book.database.read(lambda tx: _before_booking(tx, book, request)):
+        return answer
+    for _ in range(_MAX_ROUNDS):
+        if row := _insert(book, request, take_over=False):
+            return _made(book, row)
+        refusal = book.database.read(lambda tx: _after_refusal(tx, book, request))
+        if isinstance(refusal, Answer):
+            return refusal
+        if isinstance(refusal, Exception):
+            raise refusal
+        if row := _insert(book, request, take_over=True):
+            return _made(book, row)
+    raise Busy(f"Slot {request.slot_id} changes all the time. Nothing was booked; please try again.")
+
+
+def confirm(book: Book, key: BookingKey) -> Booking:
+    """Confirm a hold and return the booking; raises NotFound, HoldLapsed and WrongState."""
+    parameters = {"id": key.id, "reference": key.reference, "actor": book.actor}
+    row = book.database.write(lambda tx: tx.one("bookings.confirm", parameters))
+    if row is None:
+        raise _why_not_confirmed(find(book, key))
+    return rows.booking(row, book.zone)
+
+
+def cancel(book: Book, key: BookingKey, reason: str | None) -> Booking:
+    """Cancel a hold or a confirmed booking and return it; raises NotFound and WrongState."""
+    parameters = {"id": key.id, "reference": key.reference, "reason": reason, "actor": book.actor}
+    row = book.database.write(lambda tx: tx.one("bookings.cancel", parameters))
+    if row is None:
+        raise _why_not_cancelled(find(book, key))
+    return rows.booking(row, book.zone)
+
+
+def find(book: Book, key: BookingKey) -> Booking:
+    """Return a booking; raises NotFound."""
+    row = book.database.read(lambda tx: tx.one("bookings.find", {"id": key.id, "reference": key.reference}))
+    if row is None:
+        raise NotFound("booking", key, "See 'booking list'.")
+    return rows.booking(row, book.zone)
+
+
+def listing(
+    book: Book,
+    *,
+    status: str | None,
+    email: str | None,
+    doctor_id: int | None,
+    starts_from: dt.datetime | None,
+    starts_before: dt.datetime | None,
+    limit: int,
+) -> Iterable[Booking]:
+    """Return bookings by the start of their slot, at most one more than `limit`."""
+    parameters = {
+        "status": status,
+        "email": email,
+        "doctor_id": doctor_id,
+        "starts_from": starts_from,
+        "starts_before": starts_before,
+        "limit": limit,
+    }
+    found = book.database.read(lambda tx: tx.all("bookings.list", parameters))
+    return (rows.booking(row, book.zone) for row in found)
+
+
+def history(book: Book, key: BookingKey) -> list[HistoryEntry]:
+    """Return what happened to a booking, the first change first; raises NotFound."""
+    booking_id = find(book, key).id
+    found = book.database.read(lambda tx: tx.all("bookings.history", {"id": booking_id}))
+    return [rows.history_entry(row, book.zone) for row in found]
+
+
+def expire(book: Book) -> Expiry:
+    """Let every lapsed hold fail, in transactions of a thousand, and return them; others may do the same meanwhile."""
+    released: list[Booking] = []
+    parameters = {"batch": EXPIRE_BATCH, "actor": book.actor}
+    while batch := book.database.write(lambda tx: tx.all("bookings.expire", parameters)):
+        released.extend(rows.booking(row, book.zone) for row in batch)
+    return Expiry(len(released), released)
+
+
+def _insert(book: Book, request: BookingRequest, *, take_over: bool) -> Row | None:
+    """Try to book the slot; `take_over` first lets a lapsed hold on it fail, in the same transaction."""
+    parameters = {
+        "slot_id": request.slot_id,
+        "patient_name": request.patient_name,
+        "patient_email": request.patient_email,
+        "patient_phone": request.patient_phone,
+        "confirm": request.hold_minutes is None,
+        "hold_minutes": request.hold_minutes,
+        "request_id": request.request_id,
+        "reference": new_reference(),
+        "actor": book.actor,
+    }
+
+    def work(tx: Transaction) -> Row | None:
+        if take_over:
+            tx.all("bookings.release_lapsed_hold", {"slot_id": request.slot_id, "actor": book.actor})
+        return tx.one("bookings.book", parameters)
+
+    return book.database.write(work, happens_once=True)
+
+
+def _before_booking(tx: Transaction, book: Book, request: BookingRequest) -> Answer | None:
+    """Answer a repeated request, and refuse a patient who is busy at that time; outside the write, on purpose."""
+    if answer := _repeated(tx, book, request):
+        return answer
+    if request.allow_overlap:
+        return None
+    parameters = {
+        "slot_id": request.slot_id,
+        "patient_name": request.patient_name,
+        "patient_email": request.patient_email,
+    }
+    if row := tx.one("bookings.find_overlap", parameters):
+        raise PatientOverlap(
+            f"{request.patient_name} already has booking {row['reference']} ({row['status']}) with {row['doctor_name']} at "
+            f"{row['starts_at'].astimezone(book.zone):%Y-%m-%d %H:%M}, which overlaps. "
+            "Cancel that one, choose another slot, or use --allow-overlap."
+        )
+    return None
+
+
+def _after_refusal(tx: Transaction, book: Book, request: BookingRequest) -> Answer | Exception | None:
+    """Return why a slot could not be booked, or None where trying again makes sense: a hold lapsed, or it just became free."""
+    if answer := _repeated(tx, book, request):
+        return answer
+    parameters = {
+        "slot_id": request.slot_id,
+        "patient_name": request.patient_name,
+        "patient_email": request.patient_email,
+    }
+    row = tx.one("bookings.why_not_booked", parameters)
+    if row is None:
+        return slots.not_found(request.slot_id)
+    if not row["to_come"]:
+        starts_at = row["starts_at"].astimezone(book.zone)
+        return SlotInPast(
+            f"Slot {request.slot_id} began at {starts_at:%Y-%m-%d %H:%M} and can no longer be booked. Choose a later one."
+        )
+    if not row["active"]:
+        return doctors.inactive(row["doctor_id"], row["doctor_name"])
+    if row["status"] is None or row["lapsed"]:
+        return None
+    whose = "the same patient" if row["same_patient"] else "somebody else"
+    if row["status"] == "CONFIRMED":
+        how = f"booked by {whose} ({row['reference']})"
+    else:
+        how = f"held by {whose} ({row['reference']}) until {row['hold_expires_at'].astimezone(book.zone):%H:%M:%S}"
+    return SlotTaken(f"Slot {request.slot_id} is taken: {how}. Choose another one with 'booking slots list'.")
+
+
+def _repeated(tx: Transaction, book: Book, request: BookingRequest) -> Answer | None:
+    row = tx.one("bookings.find_request", {"request_id": request.request_id})
+    if row is None:
+        return None
+    made = rows.booking(row, book.zone)
+    same_patient = (made.patient_name.lower(), made.patient_email.lower()) == (
+        request.patient_name.lower(),
+        request.patient_email.lower(),
+    )
+    if made.slot_id != request.slot_id or not same_patient:
+        raise RequestIdReused(
+            f"The request id {request.request_id} already made booking {made.reference}, for another patient or slot. "
+            "Use a new request id for a new request."
+        )
+    confirmed_at_once = row["first_status"] == "CONFIRMED"
+    first = replace(
+        made,
+        status=row["first_status"],
+        confirmed_at=made.booked_at if confirmed_at_once else None,
+        cancelled_at=None,
+        failed_at=None,
+        reason=None,
+        version=1,
+    )
+    return Answer(first, status_now=made.status, repeated=True)
+
+
+def _made(book: Book, row: Row) -> Answer:
+    return Answer(rows.booking(row, book.zone), status_now=row["status"], repeated=False)
+
+
+def _why_not_confirmed(booking: Booking) -> Exception:
+    match booking.status:
+        case "CONFIRMED":
+            return WrongState(f"Booking {booking.reference} is already confirmed.")
+        case "CANCELLED":
+            return WrongState(f"Booking {booking.reference} was cancelled and stays so. Book the slot again.")
+        case _:
+            return HoldLapsed(
+                f"The hold of booking {booking.reference} lapsed at {booking.hold_expires_at:%H:%M:%S}. "
+                f"Book the slot again: booking book {booking.slot_id}"
+            )
+
+
+def _why_not_cancelled(booking: Booking) -> Exception:
+    if booking.status == "CANCELLED":
+        return WrongState(f"Booking {booking.reference} is already cancelled.")
+    return WrongState(f"Booking {booking.reference} has failed, because its hold lapsed; there is nothing to cancel.")

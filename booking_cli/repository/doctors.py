@@ -1,0 +1,128 @@
+"""Doctors: find, list, add, update, delete."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg import errors as pg
+
+from booking_cli.book import Book
+from booking_cli.database import Transaction, violates
+from booking_cli.errors import DoctorInactive, EmailTaken, InUse, NotFound, VersionConflict
+from booking_cli.inputs import DoctorKey
+from booking_cli.models import Doctor
+from booking_cli.repository import rows
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorChange:
+    """What to change of a doctor; None leaves a field as it is, and an empty phone removes it."""
+
+    name: str | None = None
+    specialization: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    active: bool | None = None
+
+
+def find(book: Book, key: DoctorKey) -> Doctor:
+    """Return a doctor; raises NotFound."""
+    row = book.database.read(lambda tx: tx.one("doctors.find", {"id": key.id, "email": key.email}))
+    if row is None:
+        raise NotFound("doctor", key, "See 'booking doctors list --all'.")
+    return rows.doctor(row, book.zone)
+
+
+def find_active(book: Book, key: DoctorKey) -> Doctor:
+    """Return a doctor who takes appointments; raises NotFound and DoctorInactive."""
+    doctor = find(book, key)
+    if not doctor.active:
+        raise inactive(doctor.id, doctor.name)
+    return doctor
+
+
+def inactive(doctor_id: int, name: str) -> DoctorInactive:
+    """Return the refusal that stands for a doctor who takes no appointments."""
+    return DoctorInactive(
+        f"{name} (doctor {doctor_id}) is not active. "
+        f"Choose another doctor, or use 'booking doctors update {doctor_id} --active'."
+    )
+
+
+def listing(
+    book: Book, *, specialization: str | None, search: str | None, include_inactive: bool, limit: int
+) -> Iterable[Doctor]:
+    """Return doctors by name, at most one more than `limit`."""
+    parameters = {"specialization": specialization, "search": search, "all": include_inactive, "limit": limit}
+    found = book.database.read(lambda tx: tx.all("doctors.list", parameters))
+    return (rows.doctor(row, book.zone) for row in found)
+
+
+def add(book: Book, *, name: str, specialization: str, email: str, phone: str | None) -> Doctor:
+    """Add a doctor and return them; raises EmailTaken."""
+    parameters = {"name": name, "specialization": specialization, "email": email, "phone": phone}
+    try:
+        row = book.database.write(lambda tx: tx.one("doctors.add", parameters))
+    except pg.UniqueViolation as error:
+        raise _email_taken(error, email) from error
+    assert row is not None
+    return rows.doctor(row, book.zone)
+
+
+def update(book: Book, key: DoctorKey, change: DoctorChange, *, if_version: int | None) -> Doctor:
+    """Change a doctor and return them; raises NotFound, EmailTaken and VersionConflict."""
+    doctor_id = find(book, key).id
+    parameters = {
+        "id": doctor_id,
+        "if_version": if_version,
+        "name": change.name,
+        "specialization": change.specialization,
+        "email": change.email,
+        "phone": change.phone,
+        "active": change.active,
+    }
+    try:
+        row = book.database.write(lambda tx: tx.one("doctors.update", parameters))
+    except pg.UniqueViolation as error:
+        raise _email_taken(error, change.email) from error
+    if row is None:
+        now = find(book, DoctorKey(id=doctor_id))
+        raise VersionConflict(
+            f"{now.name} (doctor {now.id}) is at version {now.version}, not {if_version}: somebody changed it meanwhile. "
+            f"Look at it with 'booking doctors show {now.id}' and decide again."
+        )
+    return rows.doctor(row, book.zone)
+
+
+def delete(book: Book, key: DoctorKey) -> Doctor:
+    """Delete a doctor who has no slots and return them; raises NotFound and InUse."""
+    doctor = find(book, key)
+    try:
+        book.database.write(lambda tx: tx.one("doctors.delete", {"id": doctor.id}))
+    except pg.ForeignKeyViolation as error:
+        raise _in_use(book, doctor) from error
+    return doctor
+
+
+def _email_taken(error: pg.UniqueViolation, email: str | None) -> Exception:
+    if not violates(error, "doctors_email_is_unique"):
+        return error
+    return EmailTaken(f"Another doctor has the address {email}: see 'booking doctors show {email}'.")
+
+
+def _in_use(book: Book, doctor: Doctor) -> InUse:
+    def work(tx: Transaction) -> tuple[int, int, int]:
+        row = tx.one("doctors.what_depends", {"id": doctor.id})
+        assert row is not None
+        return row["bookings"], row["future_slots"], row["slots"]
+
+    bookings, future, slots = book.database.read(work)
+    if bookings:
+        stands_in_the_way = f"{bookings} booking{'s' * (bookings != 1)}"
+    elif future:
+        stands_in_the_way = f"{future} slot{'s' * (future != 1)} to come"
+    else:
+        stands_in_the_way = f"{slots} past slot{'s' * (slots != 1)}"
+    return InUse(
+        f"{doctor.name} (doctor {doctor.id}) has {stands_in_the_way} and is not deleted. "
+        f"To take no more appointments: 'booking doctors update {doctor.id} --inactive'."
+    )

@@ -1,0 +1,160 @@
+"""Slots: find, list, add one, add many, delete."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from psycopg import errors as pg
+
+from booking_cli.book import Book
+from booking_cli.database import Row, Transaction
+from booking_cli.errors import Busy, InUse, NotFound, SlotInPast, SlotOverlap
+from booking_cli.inputs import DoctorKey
+from booking_cli.models import BulkResult, Doctor, Slot
+from booking_cli.repository import doctors, rows
+
+
+def find(book: Book, slot_id: int) -> Slot:
+    """Return a slot; raises NotFound."""
+    row = book.database.read(lambda tx: tx.one("slots.find", {"id": slot_id}))
+    if row is None:
+        raise not_found(slot_id)
+    return rows.slot(row, book.zone)
+
+
+def not_found(slot_id: int) -> NotFound:
+    """Return the error that stands for a slot that is not there."""
+    return NotFound("slot", slot_id, "See 'booking slots list'.")
+
+
+def listing(
+    book: Book,
+    *,
+    doctor_id: int | None,
+    specialization: str | None,
+    starts_from: dt.datetime | None,
+    starts_before: dt.datetime | None,
+    status: str,
+    limit: int,
+) -> Iterable[Slot]:
+    """Return the slots with `status` (free, held, booked or all) that start in a period, at most one more than `limit`."""
+    parameters = {
+        "doctor_id": doctor_id,
+        "specialization": specialization,
+        "starts_from": starts_from,
+        "starts_before": starts_before,
+        "status": status,
+        "limit": limit,
+    }
+    found = book.database.read(lambda tx: tx.all("slots.list", parameters))
+    return (rows.slot(row, book.zone) for row in found)
+
+
+def add(book: Book, key: DoctorKey, starts_at: dt.datetime, minutes: int) -> Slot:
+    """Add a slot and return it; raises NotFound, DoctorInactive, SlotInPast and SlotOverlap."""
+    doctor = doctors.find_active(book, key)
+    parameters = {"doctor_id": doctor.id, "starts_at": starts_at, "minutes": minutes}
+    row = book.database.write(lambda tx: tx.one("slots.add", parameters))
+    if row is None:
+        raise _why_not_added(book, doctor, book.database.read(lambda tx: tx.one("slots.why_not_added", parameters)))
+    return rows.slot(row, book.zone)
+
+
+def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int, *, strict: bool) -> BulkResult:
+    """Add the slots of one doctor that start at the given instants, in one transaction.
+
+    What is already there in the same form counts as existing; what overlaps another slot is a conflict and left out, or
+    with `strict` raises SlotOverlap and adds nothing.
+    """
+    parameters = {"doctor_id": doctor.id, "starts": list(starts), "minutes": minutes}
+
+    def work(tx: Transaction) -> tuple[list[Row], Row]:
+        created = tx.all("slots.bulk_add", parameters)
+        there = {row["starts_at"] for row in created}
+        left_out = [instant for instant in starts if instant not in there]
+        outlook = _outlook(tx, doctor, left_out, minutes)
+        if strict and outlook["conflicts"]:
+            raise strict_conflict(doctor, outlook["conflicts"], len(starts))
+        if outlook["unexplained"]:
+            raise doctors.inactive(doctor.id, doctor.name)
+        return created, outlook
+
+    created, outlook = book.database.write(work)
+    return BulkResult(
+        planned=len(starts),
+        created=len(created),
+        existing=outlook["existing"],
+        conflicts=outlook["conflicts"],
+        past=outlook["past"],
+        slots=[rows.slot(row, book.zone) for row in created],
+    )
+
+
+def outlook(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> BulkResult:
+    """Return what `add_many` would do; `created` counts what it would create, and `slots` is empty."""
+    found = book.database.read(lambda tx: _outlook(tx, doctor, starts, minutes))
+    return BulkResult(
+        planned=len(starts),
+        created=found["unexplained"],
+        existing=found["existing"],
+        conflicts=found["conflicts"],
+        past=found["past"],
+        slots=[],
+    )
+
+
+def strict_conflict(doctor: Doctor, conflicts: int, planned: int) -> SlotOverlap:
+    """Return the refusal that stands for slots in conflict where none is allowed."""
+    return SlotOverlap(
+        f"{conflicts} of {planned} slots overlap others of {doctor.name}; nothing was created. "
+        "Run it without --strict to create the rest."
+    )
+
+
+def delete(book: Book, slot_id: int) -> Slot:
+    """Delete a slot that never had a booking and return it; raises NotFound and InUse."""
+    slot = find(book, slot_id)
+    try:
+        book.database.write(lambda tx: tx.one("slots.delete", {"id": slot_id}))
+    except pg.ForeignKeyViolation as error:
+        raise _in_use(book, slot_id) from error
+    return slot
+
+
+def _outlook(tx: Transaction, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> Row:
+    """Return how many of the slots are past, existing or in conflict, and for how many there is no such reason."""
+    if not starts:
+        return {"past": 0, "existing": 0, "conflicts": 0, "unexplained": 0}
+    row = tx.one("slots.bulk_outlook", {"doctor_id": doctor.id, "starts": list(starts), "minutes": minutes})
+    assert row is not None
+    return {**row, "unexplained": len(starts) - row["past"] - row["existing"] - row["conflicts"]}
+
+
+def _why_not_added(book: Book, doctor: Doctor, row: Row | None) -> Exception:
+    if row is None:
+        return NotFound("doctor", doctor.id, "See 'booking doctors list --all'.")
+    if not row["active"]:
+        return doctors.inactive(doctor.id, doctor.name)
+    if not row["to_come"]:
+        return SlotInPast("That time has passed. Choose a time to come.")
+    if row["slot_id"] is None:
+        return Busy("Somebody changed the doctor's slots at the same moment. Nothing was changed; please try again.")
+    starts_at, ends_at = (row[name].astimezone(book.zone) for name in ("starts_at", "ends_at"))
+    return SlotOverlap(
+        f"{doctor.name} has slot {row['slot_id']} from {starts_at:%Y-%m-%d %H:%M} to {ends_at:%H:%M} at that time. "
+        "Choose a time beside it."
+    )
+
+
+def _in_use(book: Book, slot_id: int) -> InUse:
+    row = book.database.read(lambda tx: tx.one("slots.count_bookings", {"id": slot_id}))
+    assert row is not None
+    count, active = row["bookings"], row["active"]
+    if active:
+        advice = (
+            "Cancel it first, and nobody can book the slot again once the doctor is inactive or the time has passed."
+        )
+        return InUse(f"Slot {slot_id} is held or booked and is not deleted. {advice}")
+    return InUse(
+        f"Slot {slot_id} has {count} booking{'s' * (count != 1)} in its history and is not deleted, "
+        "so that nothing is lost."
+    )

@@ -1,0 +1,102 @@
+-- name: find
+-- One slot, with what holds or books it; a hold that has lapsed does neither.
+SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
+       b.id AS booking_id, b.status AS booking_status
+FROM slots s
+JOIN doctors d ON d.id = s.doctor_id
+LEFT JOIN bookings b ON b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
+                    AND (b.status = 'CONFIRMED' OR b.hold_expires_at > now())
+WHERE s.id = %(id)s::bigint;
+
+-- name: list
+-- Slots by start, filtered; one more than the limit, to see that there are more. Free means that it can be booked: the
+-- slots of a doctor who is not active are left out, and so is what has passed of a period that is not over.
+SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
+       b.id AS booking_id, b.status AS booking_status
+FROM slots s
+JOIN doctors d ON d.id = s.doctor_id
+LEFT JOIN bookings b ON b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
+                    AND (b.status = 'CONFIRMED' OR b.hold_expires_at > now())
+WHERE (%(doctor_id)s::bigint IS NULL OR s.doctor_id = %(doctor_id)s::bigint)
+  AND (%(specialization)s::text IS NULL OR lower(d.specialization) = lower(%(specialization)s::text))
+  AND (%(starts_from)s::timestamptz IS NULL OR s.starts_at >= %(starts_from)s::timestamptz)
+  AND (%(starts_before)s::timestamptz IS NULL OR s.starts_at < %(starts_before)s::timestamptz)
+  AND CASE %(status)s::text
+          WHEN 'free'   THEN b.id IS NULL AND d.active
+          WHEN 'held'   THEN b.status = 'PENDING'
+          WHEN 'booked' THEN b.status = 'CONFIRMED'
+          ELSE true
+      END
+ORDER BY s.starts_at, s.id
+LIMIT %(limit)s::bigint + 1;
+
+-- name: add
+-- One slot, where the doctor is active, the time is to come and nothing overlaps; otherwise no row.
+WITH created AS (
+    INSERT INTO slots (doctor_id, starts_at, ends_at)
+    SELECT d.id, %(starts_at)s::timestamptz, %(starts_at)s::timestamptz + %(minutes)s::integer * interval '1 minute'
+    FROM doctors d
+    WHERE d.id = %(doctor_id)s::bigint AND d.active AND %(starts_at)s::timestamptz > now()
+    ON CONFLICT DO NOTHING
+    RETURNING *
+)
+SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
+       NULL::bigint AS booking_id, NULL::text AS booking_status
+FROM created s
+JOIN doctors d ON d.id = s.doctor_id;
+
+-- name: why_not_added
+-- Why a slot could not be added: the doctor, the time, or the slots that overlap.
+SELECT d.active, %(starts_at)s::timestamptz > now() AS to_come, s.id AS slot_id, s.starts_at, s.ends_at
+FROM doctors d
+LEFT JOIN slots s ON s.doctor_id = d.id
+    AND tstzrange(s.starts_at, s.ends_at)
+        && tstzrange(%(starts_at)s::timestamptz, %(starts_at)s::timestamptz + %(minutes)s::integer * interval '1 minute')
+WHERE d.id = %(doctor_id)s::bigint
+ORDER BY s.starts_at
+LIMIT 1;
+
+-- name: bulk_add
+-- All slots that start at the given times, are to come and overlap nothing; the exclusion constraint decides.
+WITH created AS (
+    INSERT INTO slots (doctor_id, starts_at, ends_at)
+    SELECT d.id, wanted.starts_at, wanted.starts_at + %(minutes)s::integer * interval '1 minute'
+    FROM doctors d, unnest(%(starts)s::timestamptz[]) AS wanted (starts_at)
+    WHERE d.id = %(doctor_id)s::bigint AND d.active AND wanted.starts_at > now()
+    ON CONFLICT DO NOTHING
+    RETURNING *
+)
+SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
+       NULL::bigint AS booking_id, NULL::text AS booking_status
+FROM created s
+JOIN doctors d ON d.id = s.doctor_id
+ORDER BY s.starts_at;
+
+-- name: bulk_outlook
+-- What is already there for the given times: how many are past, there in the same form, or overlap a different slot.
+SELECT count(*) FILTER (WHERE wanted.starts_at <= now()) AS past,
+       count(*) FILTER (WHERE wanted.starts_at > now() AND same.id IS NOT NULL) AS existing,
+       count(*) FILTER (WHERE wanted.starts_at > now() AND same.id IS NULL AND EXISTS (
+           SELECT FROM slots other
+           WHERE other.doctor_id = %(doctor_id)s::bigint
+             AND tstzrange(other.starts_at, other.ends_at) && tstzrange(
+                     wanted.starts_at, wanted.starts_at + %(minutes)s::integer * interval '1 minute')
+       )) AS conflicts
+FROM unnest(%(starts)s::timestamptz[]) AS wanted (starts_at)
+LEFT JOIN slots same
+    ON same.doctor_id = %(doctor_id)s::bigint
+   AND same.starts_at = wanted.starts_at
+   AND same.ends_at = wanted.starts_at + %(minutes)s::integer * interval '1 minute';
+
+-- name: delete
+-- A slot without bookings; the foreign key of the bookings refuses any other.
+DELETE FROM slots
+WHERE id = %(id)s::bigint
+RETURNING id;
+
+-- name: count_bookings
+-- What stands in the way of deleting a slot.
+SELECT count(*) AS bookings,
+       count(*) FILTER (WHERE status = 'CONFIRMED' OR status = 'PENDING' AND hold_expires_at > now()) AS active
+FROM bookings
+WHERE slot_id = %(id)s::bigint;
