@@ -42,7 +42,7 @@ def _draw(kind: type, things: Sequence[Any]) -> None:
     if not console.is_terminal:  # a file or another program has room for everything
         console.width = _WIDE_ENOUGH_FOR_ANYTHING
     columns = views.columns(kind)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     for column in columns:
         table.add_column(
             column.heading,

@@ -148,13 +148,8 @@ def _why_not_added(book: Book, doctor: Doctor, row: Row | None) -> Exception:
 def _in_use(book: Book, slot_id: int) -> InUse:
     row = book.database.read(lambda tx: tx.one("slots.count_bookings", {"id": slot_id}))
     assert row is not None
-    count, active = row["bookings"], row["active"]
-    if active:
-        advice = (
-            "Cancel it first, and nobody can book the slot again once the doctor is inactive or the time has passed."
-        )
-        return InUse(f"Slot {slot_id} is held or booked and is not deleted. {advice}")
+    count = row["bookings"]
+    advice = " Cancel the booking to free the slot." if row["active"] else ""
     return InUse(
-        f"Slot {slot_id} has {count} booking{'s' * (count != 1)} in its history and is not deleted, "
-        "so that nothing is lost."
+        f"Slot {slot_id} has {count} booking{'s' * (count != 1)} and is not deleted, because no booking is ever lost.{advice}"
     )

@@ -1,0 +1,46 @@
+# `make help` says what there is. Needs Python 3.11 or later with venv, and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format readme clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(VENV)/installed  ## Set everything up and show a working day, with ten people after one slot
+	$(BIN)/python tests/demo.py
+
+test: $(VENV)/installed-dev  ## Run the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev  ## Check format, lint, types and layering
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_layers.py
+
+format: $(VENV)/installed-dev  ## Format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+readme: $(VENV)/installed-dev  ## Write the generated parts of the README anew
+	$(BIN)/python -m tests.readme --write
+
+clean:  ## Stop the demo's database and remove what was built
+	-[ ! -x $(BIN)/booking ] || BOOKING_DATABASE_URL= BOOKING_DATA_DIR=.demo $(BIN)/booking db stop
+	rm -rf $(VENV) .demo build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "booking needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[embedded]'
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[embedded,dev]'
+	touch $@ $(VENV)/installed

@@ -1,0 +1,186 @@
+"""The ground that tests stand on: a server for the session, a migrated database for each test, and the program itself."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+TEST_DATABASE_URL = os.environ.pop("BOOKING_TEST_DATABASE_URL", None)
+# Before anything of booking is imported: no setting of whoever runs the tests may change their outcome.
+for _name in [name for name in os.environ if name.startswith(("BOOKING_", "PG"))]:
+    del os.environ[_name]
+
+from booking_cli import book as books  # noqa: E402  # after the settings are gone
+from booking_cli import cli, settings  # noqa: E402
+from booking_cli.database import Database, connect  # noqa: E402
+from booking_cli.migrations import migrate  # noqa: E402
+from tests.server import embedded_server, postgres_container  # noqa: E402
+
+PROGRAM = Path(sys.executable).with_name("booking")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+    @property
+    def error(self) -> dict[str, str]:
+        """The error of a command that ran with `-o json`; other lines may come before it."""
+        error: dict[str, str] = json.loads(self.stderr.splitlines()[-1])["error"]
+        return error
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A connection string of a server on which databases can be made."""
+    if TEST_DATABASE_URL:
+        yield TEST_DATABASE_URL
+        return
+    with postgres_container() as url:
+        if url:
+            yield url
+            return
+    with embedded_server(tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> Iterator[str]:
+    """The name of a migrated database that others are copied from; its clinic is in UTC."""
+    name = f"booking_test_template_{os.getpid()}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'".encode())
+    with connect(make_conninfo(server, dbname=name)) as connection:
+        migrate(connection)
+        connection.execute("UPDATE booking.clinic SET timezone = 'UTC'")
+    yield name
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def new_database(server: str) -> Iterator[Callable[[str], str]]:
+    """Makes databases from a template and returns their connection strings; they are dropped after the test."""
+    made: list[str] = []
+
+    def make(source: str) -> str:
+        name = f"booking_test_{os.getpid()}_{next(_numbers)}"
+        with psycopg.connect(server, autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {source}".encode())
+        made.append(name)
+        return make_conninfo(server, dbname=name)
+
+    yield make
+    with psycopg.connect(server, autocommit=True) as admin:
+        for name in made:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def url(new_database: Callable[[str], str], template: str) -> str:
+    """The connection string of a migrated database of the test's own."""
+    return new_database(template)
+
+
+@pytest.fixture
+def empty_url(new_database: Callable[[str], str]) -> str:
+    """The connection string of a database without any tables."""
+    return new_database("template0")
+
+
+@pytest.fixture
+def environment(url: str, tmp_path: Path) -> dict[str, str]:
+    """The environment in which the program runs: the test's database, and an empty home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "BOOKING_DATABASE_URL": url,
+        "BOOKING_ACTOR": "tester",
+    }
+
+
+@pytest.fixture
+def program(environment: dict[str, str], tmp_path: Path) -> Callable[..., Ran]:
+    """Runs the installed program in a process of its own: `program("slots", "list", BOOKING_ACTOR="ana")`."""
+
+    def run(*arguments: object, **settings: str) -> Ran:
+        done = subprocess.run(
+            [str(PROGRAM), *map(str, arguments)],
+            env={**environment, **settings},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def booking(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Ran]]:
+    """Runs a command in this process, which is faster: `booking("slots", "list", "-o", "json")`."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object, **changes: str) -> Ran:
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            for name, value in changes.items():
+                patch.setenv(name, value)
+            settings.load.cache_clear()
+            status = cli.run([str(argument) for argument in arguments])
+        output = capsys.readouterr()
+        return Ran(status, output.out, output.err)
+
+    yield run
+    settings.load.cache_clear()
+
+
+@pytest.fixture
+def sql(url: str) -> Iterator[Callable[..., list[dict[str, Any]]]]:
+    """Runs plain SQL on the test's database, each statement on its own: `sql("UPDATE slots SET ...")`."""
+    with connect(url) as connection:
+        connection.execute("SET search_path = booking, public")
+
+        def run(statement: str, *parameters: object) -> list[dict[str, Any]]:
+            cursor = connection.execute(statement.encode(), parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+        yield run
+
+
+@pytest.fixture
+def opened(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[books.Book]:
+    """The test's book, opened on a pool of connections, for calls of the repository from several threads."""
+    monkeypatch.setenv("BOOKING_ACTOR", "tester")
+    settings.load.cache_clear()
+    with Database(books.OwnServer(url), statement_timeout=30, pool_size=16) as database:
+        yield books.open_book(database)
+    settings.load.cache_clear()
+
+
+_numbers = iter(range(1, 1_000_000))

@@ -1,0 +1,40 @@
+"""Servers for tests: a PostgreSQL container where a Docker engine answers, or else the embedded one."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from booking_cli.embedded import EmbeddedServer
+
+CONTAINER_IMAGE = "postgres:18"
+
+
+@contextlib.contextmanager
+def postgres_container() -> Iterator[str | None]:
+    """Lend the address of a container's server, or None where no Docker engine answers."""
+    if not _docker_answers():
+        yield None
+        return
+    from testcontainers.postgres import PostgresContainer
+
+    with PostgresContainer(CONTAINER_IMAGE, driver=None) as container:
+        yield container.get_connection_url()
+
+
+@contextlib.contextmanager
+def embedded_server(folder: Path) -> Iterator[str]:
+    """Lend the connection string of an embedded server whose data is in `folder`."""
+    server = EmbeddedServer(folder)
+    server.start()
+    try:
+        yield server.conninfo("postgres")
+    finally:
+        server.stop()
+
+
+def _docker_answers() -> bool:
+    # In a process of its own: where nothing answers, the client leaves its socket open, and that is a warning.
+    ask = "import docker; docker.from_env(timeout=5).ping()"
+    return subprocess.run([sys.executable, "-c", ask], capture_output=True, check=False).returncode == 0
