@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from booking_cli import __version__, interrupts
 from booking_cli.commands import bookings, clinic, db, doctors, reports, slots
+from booking_cli.commands.base import be_verbose
 from booking_cli.errors import BookingError, Interrupted, UsageError
 from booking_cli.output import Format, tell
 
@@ -42,11 +43,15 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    version: Annotated[
+    _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell more on stderr; can be given after the command as well.")
     ] = False,
 ) -> None:
     """A clinic's appointment book: no slot is ever booked twice."""
+    be_verbose(verbose)
 
 
 def main() -> None:
@@ -91,9 +96,8 @@ def _prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    log = logging.getLogger("booking")
-    log.setLevel(logging.WARNING)
-    log.handlers = [_LogHandler()]
+    logging.getLogger("booking").handlers = [_LogHandler()]
+    be_verbose(False)
     logging.lastResort = None
     interrupts.install()
 
@@ -129,9 +133,13 @@ def _wants_json(arguments: list[str]) -> bool:
 
 
 def _usage_error(error: TyperException) -> BookingError:
+    message = error.format_message()
+    if not message.endswith((".", "?")):
+        message += "."
     context = getattr(error, "ctx", None)
-    hint = f" See '{context.command_path} --help'." if context is not None else ""
-    return UsageError(f"{error.format_message().rstrip('.')}.{hint}")
+    if context is None or type(error) is typer.BadParameter:  # a wrong value says itself what would be right
+        return UsageError(message)
+    return UsageError(f"{message} See '{context.command_path} --help'.")
 
 
 def _interrupted() -> Interrupted:

@@ -81,6 +81,7 @@ class EmbeddedServer:
                     if owner.pw_uid != os.geteuid():
                         _let_in(self.data_dir)
                         _let_in(programs)
+                        _let_read(programs)
                     if not (self.cluster / "PG_VERSION").exists():
                         self._initialize(programs, owner)
                     self._launch(programs, owner)
@@ -256,3 +257,14 @@ def _let_in(folder: Path) -> None:
         mode = place.stat().st_mode
         if not mode & stat.S_IXOTH:
             place.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+
+
+def _let_read(programs: Path) -> None:
+    """Let other users read and run what the package brought, where it was installed for its owner alone (umask 077)."""
+    if (programs / "postgres").stat().st_mode & stat.S_IROTH:
+        return
+    package = programs.parent.parent
+    for tree in (package, package.with_name(f"{package.name}.libs")):
+        for path in [tree, *tree.rglob("*")]:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            path.chmod(mode | (mode & stat.S_IRUSR | mode & stat.S_IXUSR) >> 6)

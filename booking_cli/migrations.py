@@ -66,7 +66,9 @@ def migrate(connection: Connection) -> list[Migration]:
 
 def listing(connection: Connection) -> list[Migration]:
     """Return every migration, with when it was applied; changes nothing. Raises NotSetUp as `migrate` does."""
-    recorded = _recorded(connection)
+    with connection.transaction():
+        connection.execute("SET TRANSACTION READ ONLY")
+        recorded = _recorded(connection)
     return [
         Migration(file.version, file.name, recorded[file.version][1] if file.version in recorded else None)
         for file in _files()
@@ -89,13 +91,12 @@ def _check_server(connection: Connection) -> None:
 
 
 def _recorded(connection: Connection) -> dict[int, tuple[str, dt.datetime]]:
-    """Return checksum and time of each applied migration, after comparing them with the files."""
+    """Return checksum and time of each applied migration, after comparing them with the files; within a transaction."""
     row = connection.execute("SELECT to_regclass(%s) IS NOT NULL AS there", [f"{SCHEMA}.schema_migrations"]).fetchone()
     if row is None or not row["there"]:
         return {}
-    with connection.transaction():
-        _enter_schema(connection)
-        rows = connection.execute("SELECT version, checksum, applied_at FROM schema_migrations").fetchall()
+    _enter_schema(connection)
+    rows = connection.execute("SELECT version, checksum, applied_at FROM schema_migrations").fetchall()
     recorded = {row["version"]: (row["checksum"], row["applied_at"]) for row in rows}
     if recorded and max(recorded) > latest_version():
         raise NotSetUp(

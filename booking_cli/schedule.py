@@ -123,4 +123,6 @@ def _jumps_forward(start: dt.datetime, minutes: int, zone: ZoneInfo) -> bool:
 
 
 def _listed(times: list[str]) -> str:
+    if len(times) > 3:
+        return f"{len(times)} times from {times[0]} to {times[-1]}"
     return times[0] if len(times) == 1 else f"{', '.join(times[:-1])} and {times[-1]}"

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_LIMIT = 200
-_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 def checked(parse: Callable[[str], T]) -> Callable[[str], T]:
@@ -78,21 +77,26 @@ class Command(TyperCommand):
             ),
             TyperOption(
                 param_decls=["-v", "--verbose", "verbose"],
-                count=True,
-                default=0,
+                is_flag=True,
+                default=False,
                 show_default=False,
-                help="Tell more on stderr, such as repeated attempts; -vv tells most.",
+                help="Tell more on stderr, such as repeated attempts.",
             ),
         ]
 
     def invoke(self, ctx: Any) -> None:
         """Run the command's function and show what it returns."""
         form: Format = ctx.params.pop("output")
-        if verbosity := ctx.params.pop("verbose"):
-            logging.getLogger("booking").setLevel(_LEVELS[min(verbosity, 2)])
+        if ctx.params.pop("verbose"):
+            be_verbose(True)
         result = super().invoke(ctx)
         if result is not None:
             show(result, form)
+
+
+def be_verbose(verbose: bool) -> None:
+    """Let stderr tell what everybody must know, or also what went on behind it, such as attempts that were repeated."""
+    logging.getLogger("booking").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
 def open_book(ctx: typer.Context) -> "Book":

@@ -75,7 +75,10 @@ def book(
         ),
     ] = None,
 ) -> Result:
-    """Hold a slot for a patient, until it is confirmed or the hold lapses."""
+    """Hold a slot for a patient.
+
+    The hold lapses unless it is confirmed in time; --confirm books at once.
+    """
     if confirm and hold is not None:
         raise InvalidInput("Use either --confirm or --hold: what is confirmed at once is not held.")
     opened = open_book(ctx)
@@ -167,7 +170,10 @@ def list_(
 
 
 def history(ctx: typer.Context, booking: BookingArgument) -> Result:
-    """Show what happened to a booking: when, who, from which state to which, and why."""
+    """Show what happened to a booking.
+
+    When, who, from which state to which, and why.
+    """
     opened = open_book(ctx)
     from booking_cli.repository import bookings
 

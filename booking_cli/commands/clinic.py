@@ -37,7 +37,10 @@ def set_(
         ),
     ] = None,
 ) -> Result:
-    """Change what is given of the clinic; slots stay at the instants they were made for."""
+    """Change what is given of the clinic.
+
+    Slots stay at the instants they were made for, whatever the time zone.
+    """
     if name is None and timezone is None and hold is None:
         raise InvalidInput("There is nothing to change; give at least one of --name, --timezone and --hold.")
     book = open_book(ctx)

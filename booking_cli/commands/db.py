@@ -31,7 +31,7 @@ def migrate(
 
 @app.command("status", cls=Command)
 def status() -> Result:
-    """Show version, address, schema version, sizes and pending migrations."""
+    """Show version, address, sizes and pending migrations."""
     from booking_cli.repository import db
 
     return One(db.status())
@@ -57,7 +57,10 @@ def stop() -> Result:
 
 @app.command("url", cls=Command)
 def url() -> Result:
-    """Print the address of the database, without its password; the embedded one is started for that."""
+    """Print the address of the database, without its password.
+
+    The embedded database is started for that.
+    """
     from booking_cli.repository import db
 
     address = db.address()

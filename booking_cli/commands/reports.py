@@ -24,7 +24,10 @@ def stats(
     first: FromOption = None,
     last: ToOption = None,
 ) -> Result:
-    """Count bookings by state; the period is that of the appointments."""
+    """Count bookings by state.
+
+    The period is that of the appointments.
+    """
     book = open_book(ctx)
     from booking_cli.repository import stats
 
@@ -41,7 +44,10 @@ def stats(
 
 
 def verify(ctx: typer.Context) -> Result:
-    """Check the promises of the book against its data; exit status 4 where one is broken."""
+    """Check that the book keeps its promises.
+
+    Lists what is wrong, and then ends with exit status 4.
+    """
     book = open_book(ctx)
     from booking_cli.errors import PromiseBroken
     from booking_cli.repository import verify

@@ -103,7 +103,10 @@ def bulk(
     strict: Annotated[bool, typer.Option("--strict", help="Create nothing where any slot overlaps another.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be created.")] = False,
 ) -> Result:
-    """Add slots for a range of days; to run it again changes nothing."""
+    """Add slots for a range of days.
+
+    To run it again changes nothing: what is there already is left as it is.
+    """
     if start >= end:
         raise InvalidInput("--start must be before --end.")
     book = open_book(ctx)
@@ -139,7 +142,10 @@ def list_(
     status: Annotated[Status, typer.Option(help="Which slots.")] = Status.FREE,
     limit: LimitOption = DEFAULT_LIMIT,
 ) -> Result:
-    """List slots by start: the free ones from now on, unless told otherwise."""
+    """List slots by start.
+
+    The free ones from now on, unless told otherwise. Free means that it can be booked.
+    """
     book = open_book(ctx)
     from booking_cli.repository import doctors, slots
 

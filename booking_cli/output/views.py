@@ -118,6 +118,20 @@ def _booking_details(booking: models.Booking) -> list[tuple[str, str]]:
     ]
 
 
+def _database_details(status: models.DatabaseStatus) -> list[tuple[str, str]]:
+    state = "runs" if status.running else "stopped; the next command starts it"
+    schema = f"version {status.schema_version}, {status.pending_migrations or 'no'} migrations pending"
+    return [
+        ("Database", f"{'embedded' if status.kind == 'embedded' else 'your own'}, {state}"),
+        ("Address", status.url or ""),
+        ("PostgreSQL", status.server_version or ""),
+        ("Schema", schema if status.running else ""),
+        ("Size", "" if status.database_bytes is None else f"{status.database_bytes / 1e6:.1f} MB"),
+        *((name.capitalize(), _plain(getattr(status, name))) for name in ("doctors", "slots", "bookings")),
+        ("Data folder", status.data_dir or ""),
+    ]
+
+
 def _activity(doctor: models.Doctor) -> str:
     return "active" if doctor.active else "inactive"
 
@@ -143,6 +157,7 @@ _DETAILS: dict[type, Callable[[Any], list[tuple[str, str]]]] = {
     models.Doctor: _doctor_details,
     models.Slot: _slot_details,
     models.Booking: _booking_details,
+    models.DatabaseStatus: _database_details,
 }
 
 _COLUMNS: dict[type, list[Column]] = {
