@@ -30,7 +30,7 @@ readme: $(VENV)/installed-dev  ## Write the generated parts of the README anew
 	$(BIN)/python -m tests.readme --write
 
 clean:  ## Stop the demo's database and remove what was built
-	-[ ! -x $(BIN)/booking ] || BOOKING_DATABASE_URL= BOOKING_DATA_DIR=.demo $(BIN)/booking db stop
+	-[ ! -d .demo ] || (cd .demo && env -u BOOKING_DATABASE_URL HOME="$$PWD" XDG_CONFIG_HOME="$$PWD" BOOKING_DATA_DIR="$$PWD" ../$(BIN)/booking db stop)
 	rm -rf $(VENV) .demo build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:

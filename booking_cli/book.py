@@ -43,6 +43,11 @@ class Book:
     actor: str
     hold_minutes: Decimal
 
+    def moment(self, instant: dt.datetime) -> str:
+        """Return an instant on the clinic's clock for use in a sentence, with its date unless that is today."""
+        local = instant.astimezone(self.zone)
+        return f"{local:%H:%M:%S}" if local.date() == self.today else f"{local:%Y-%m-%d %H:%M:%S}"
+
     def __enter__(self) -> Self:
         return self
 
@@ -54,7 +59,7 @@ def server() -> Server:
     """Return where the database is, by the settings."""
     chosen = settings.load()
     if chosen.database_url is None:
-        return EmbeddedServer(chosen.data_dir)
+        return EmbeddedServer(chosen.data_folder())
     return OwnServer(chosen.database_url.get_secret_value())
 
 
@@ -67,14 +72,22 @@ def open_book(chosen: Database | None = None) -> Book:
     """Open the book; sets up or upgrades an embedded database, and raises NotSetUp where that is for its keeper to do."""
     opened = chosen or database()
     try:
-        row = _read(opened)
+        return _book(opened, _read_or_set_up(opened))
+    except BaseException:
+        if chosen is None:
+            opened.close()
+        raise
+
+
+def _read_or_set_up(opened: Database) -> Row:
+    try:
+        return _read(opened)
     except NotSetUp:
         if not isinstance(opened.server, EmbeddedServer):
             raise
-        with opened.connection() as connection:
-            migrations.migrate(connection)
-        row = _read(opened)
-    return _book(opened, row)
+    with opened.connection() as connection:
+        migrations.migrate(connection)
+    return _read(opened)
 
 
 def _read(opened: Database) -> Row:

@@ -1,12 +1,11 @@
 """The root of the command line, and the one place where an error becomes a sentence and an exit status."""
 
-import contextlib
 import io
 import itertools
 import logging
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from typer import TyperException
@@ -54,11 +53,6 @@ def root(
     be_verbose(verbose)
 
 
-def main() -> None:
-    """Run the command of this process and exit with its status."""
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     _prepare()
@@ -73,10 +67,9 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         return _report(_usage_error(error), arguments)
     except KeyboardInterrupt:
-        return _report(_interrupted(), arguments)
+        return _report(Interrupted(interrupts.last_words()), arguments)
     except BrokenPipeError:
-        # Whoever read our output has seen enough (`| head`). What is left of it must not fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)  # whoever read our output has seen enough (`| head`)
     except Exception as error:
         return _report(_bug(error), arguments)
     return 0
@@ -98,7 +91,7 @@ def _prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
     logging.getLogger("booking").handlers = [_LogHandler()]
     be_verbose(False)
-    logging.lastResort = None
+    logging.lastResort = logging.NullHandler()
     interrupts.install()
 
 
@@ -111,15 +104,26 @@ class _LogHandler(logging.Handler):
 
 def _report(error: BookingError, arguments: list[str]) -> int:
     """Write `error` to stderr, as JSON where the output was to be JSON, and return its exit status."""
-    with contextlib.suppress(BrokenPipeError):
+    try:
         sys.stdout.flush()  # what was shown before comes before
-    if _wants_json(arguments):
-        from booking_cli.output.json import dumps
+    except BrokenPipeError:
+        _discard(sys.stdout)
+    try:
+        if _wants_json(arguments):
+            from booking_cli.output.json import dumps
 
-        sys.stderr.write(dumps({"error": {"code": error.code, "message": str(error)}}) + "\n")
-    else:
-        tell(f"Error: {error}")
+            sys.stderr.write(dumps({"error": {"code": error.code, "message": str(error)}}) + "\n")
+        else:
+            tell(f"Error: {error}")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        _discard(sys.stderr)
     return error.exit_status
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what nobody reads any more go nowhere, so that it does not fail once more when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _wants_json(arguments: list[str]) -> bool:
@@ -140,12 +144,6 @@ def _usage_error(error: TyperException) -> BookingError:
     if context is None or type(error) is typer.BadParameter:  # a wrong value says itself what would be right
         return UsageError(message)
     return UsageError(f"{message} See '{context.command_path} --help'.")
-
-
-def _interrupted() -> Interrupted:
-    if interrupts.anything_changed():
-        return Interrupted("Interrupted; what was done before is whole and stays.")
-    return Interrupted("Interrupted; nothing was changed.")
 
 
 def _bug(error: Exception) -> BookingError:

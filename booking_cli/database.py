@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeVar
 
 import psycopg
 from psycopg import errors as pg
@@ -96,21 +96,22 @@ class Database:
 
     def read(self, work: Callable[[Transaction], T], *, timeout_seconds: float | None = None) -> T:
         """Run `work` in a READ ONLY transaction, on one snapshot, and return what it returns."""
-        milliseconds = self._timeout_ms if timeout_seconds is None else round(timeout_seconds * 1000)
-        return self._run(_begin("READ ONLY", milliseconds), work, happens_once=True)
+        return self._run(_begin("READ ONLY", self._milliseconds(timeout_seconds)), work)
 
-    def write(self, work: Callable[[Transaction], T], *, happens_once: bool = False) -> T:
+    def write(
+        self, work: Callable[[Transaction], T], *, request_id: str | None = None, timeout_seconds: float | None = None
+    ) -> T:
         """Run `work` in a SERIALIZABLE transaction, again on each serialization failure, and return what it returns.
 
-        `work` may run several times: it must change nothing but the database, and print and ask nothing. `happens_once`
-        says that repeating it does no harm even after it was committed, because the database recognizes its request id.
+        `work` may run several times: it must change nothing but the database, and print and ask nothing. A `request_id`
+        says that the database recognizes it, so that repeating it does no harm even after it was committed.
 
         Raises Busy where it does not get through, and OutcomeUnknown where the connection broke during COMMIT and
-        repeating could do harm.
+        repeating could do harm or does not get through.
         """
         # A small table that is read whole is locked whole (predicate locks): keep writes on index scans.
-        begin = _begin("READ WRITE", self._timeout_ms) + "; SET LOCAL enable_seqscan = off"
-        return self._run(begin, work, happens_once=happens_once, changes=True)
+        begin = _begin("READ WRITE", self._milliseconds(timeout_seconds)) + "; SET LOCAL enable_seqscan = off"
+        return self._run(begin, work, request_id=request_id, changes=True)
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -131,7 +132,9 @@ class Database:
             self._connection = self._connect()
         yield self._connection
 
-    def _run(self, begin: str, work: Callable[[Transaction], T], *, happens_once: bool, changes: bool = False) -> T:
+    def _run(
+        self, begin: str, work: Callable[[Transaction], T], *, request_id: str | None = None, changes: bool = False
+    ) -> T:
         give_up_at = time.monotonic() + MAX_SECONDS
         in_doubt: OutcomeUnknown | None = None
         was_lost = False
@@ -144,18 +147,18 @@ class Database:
                 failure, reason = Busy("Too many people are changing the same thing at once."), _first_line(error)
             except _LostDuringCommit as error:
                 reason = "the connection broke during COMMIT"
-                failure = in_doubt = _outcome_unknown(happens_once)
-                if not happens_once:
+                failure = in_doubt = _outcome_unknown(request_id)
+                if request_id is None:
                     raise in_doubt from error.__cause__
                 was_lost = True
             except psycopg.OperationalError as error:
                 if not _is_lost(error, connection):
-                    raise translated(error) from error
+                    _raise_known(error, in_doubt)
                 failure, reason = DatabaseUnavailable(f"The database went away: {_first_line(error)}."), str(error)
                 was_lost = True
             except psycopg.Error as error:
-                raise translated(error) from error
-            except DatabaseUnavailable as error:
+                _raise_known(error, in_doubt)
+            except (DatabaseUnavailable, Busy) as error:
                 if not was_lost:
                     raise
                 failure, reason = error, str(error)
@@ -168,6 +171,9 @@ class Database:
             log.info("Attempt %d failed (%s); trying again in %.0f ms.", attempt, reason, pause * 1000)
             time.sleep(pause)
         raise AssertionError("unreachable")
+
+    def _milliseconds(self, timeout_seconds: float | None) -> int:
+        return self._timeout_ms if timeout_seconds is None else round(timeout_seconds * 1000)
 
     def _open_pool(self) -> "ConnectionPool[Connection]":
         from psycopg_pool import ConnectionPool
@@ -199,17 +205,21 @@ def connect(conninfo: str) -> Connection:
     from psycopg.conninfo import conninfo_to_dict
 
     try:
-        timeout = conninfo_to_dict(conninfo).get("connect_timeout", CONNECT_TIMEOUT_SECONDS)
-    except psycopg.ProgrammingError:
+        address = conninfo_to_dict(conninfo)
+        if any("@" in host[1:] for host in str(address.get("host", "")).split(",")):
+            raise psycopg.ProgrammingError("what stands before the last @ belongs to the password")
+        timeout = address.get("connect_timeout", CONNECT_TIMEOUT_SECONDS)
+        return psycopg.connect(conninfo, connect_timeout=timeout, **_CONNECT_OPTIONS)
+    except (psycopg.ProgrammingError, UnicodeError):
         # The driver's own words quote from the address, and may quote the password.
         raise DatabaseUnavailable(
             "BOOKING_DATABASE_URL is not an address that PostgreSQL understands; "
             "use postgresql://user:password@host:5432/name, with special characters percent-encoded."
         ) from None
-    try:
-        return psycopg.connect(conninfo, connect_timeout=timeout, **_CONNECT_OPTIONS)
     except psycopg.OperationalError as error:
-        reason = " ".join(str(error).split())
+        # libpq indents its guesses about the cause, and ours follows.
+        lines = [line.strip() for line in str(error).splitlines() if not line.startswith("\t")]
+        reason = " ".join(lines).removeprefix("connection failed: ").removeprefix("connection is bad: ")
         if "too many clients" in reason or "remaining connection slots" in reason or "too many connections" in reason:
             raise Busy("The database has no connection left. Nothing was changed; please try again.") from error
         raise DatabaseUnavailable(
@@ -244,6 +254,14 @@ def translated(error: psycopg.Error) -> Exception:
         case psycopg.OperationalError():
             return DatabaseUnavailable(f"The database failed: {reason}.")
     return error
+
+
+def raise_translated(error: psycopg.Error) -> NoReturn:
+    """Raise what an error of the database means for whoever typed the command."""
+    meaning = translated(error)
+    if meaning is error:
+        raise error
+    raise meaning from error
 
 
 class _LostDuringCommit(Exception):
@@ -282,20 +300,28 @@ def _attempt(connection: Connection, begin: str, work: Callable[[Transaction], T
     interrupts.hold_back()
     try:
         connection.execute("COMMIT")
-    except psycopg.OperationalError as error:
-        if _is_lost(error, connection):
+    except psycopg.Error as error:
+        if isinstance(error, psycopg.OperationalError) and _is_lost(error, connection):
             raise _LostDuringCommit from error
+        interrupts.note_outcome(committed=False)
         raise
-    interrupts.note_change()
+    interrupts.note_outcome(committed=True)
     return result
 
 
-def _outcome_unknown(happens_once: bool) -> OutcomeUnknown:
+def _raise_known(error: psycopg.Error, in_doubt: OutcomeUnknown | None) -> NoReturn:
+    """Raise what `error` means; where an earlier COMMIT is in doubt, that is what matters."""
+    if in_doubt is not None:
+        raise in_doubt from error
+    raise_translated(error)
+
+
+def _outcome_unknown(request_id: str | None) -> OutcomeUnknown:
     broke = "The connection to the database broke while the change was being committed"
-    if happens_once:
+    if request_id is not None:
         return OutcomeUnknown(
             f"{broke}, and the database does not answer: it is not known whether the change was made. "
-            "Repeat the command with the same --request-id."
+            f"Repeat the command with --request-id {request_id}; then it happens once."
         )
     return OutcomeUnknown(
         f"{broke}, so it is not known whether it was made. Look at the record, and repeat the command if it was not."

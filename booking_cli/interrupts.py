@@ -10,19 +10,20 @@ from types import FrameType
 _held_back = False
 _pending = False
 _changed = False
+_in_doubt = False
 
 
 def install() -> None:
     """Let this module decide what Ctrl-C does; for the main thread of a program."""
-    global _held_back, _pending, _changed
-    _held_back = _pending = _changed = False
+    global _held_back, _pending, _changed, _in_doubt
+    _held_back = _pending = _changed = _in_doubt = False
     signal.signal(signal.SIGINT, _on_interrupt)
 
 
 def hold_back() -> None:
-    """Let Ctrl-C wait from here on."""
-    global _held_back
-    _held_back = True
+    """Let Ctrl-C wait from here on, because a COMMIT is about to be sent."""
+    global _held_back, _in_doubt
+    _held_back = _in_doubt = True
 
 
 def release() -> None:
@@ -34,21 +35,26 @@ def release() -> None:
         raise KeyboardInterrupt
 
 
-def note_change() -> None:
-    """Remember that a change was committed, so that the last words after Ctrl-C are true."""
-    global _changed
-    _changed = True
+def note_outcome(*, committed: bool) -> None:
+    """Remember how the COMMIT ended, so that the last words after Ctrl-C are true."""
+    global _changed, _in_doubt
+    _changed = _changed or committed
+    _in_doubt = False
 
 
-def anything_changed() -> bool:
-    """Tell whether a change was committed since `install`."""
-    return _changed
+def last_words() -> str:
+    """Return what is true about the changes since `install`."""
+    if _in_doubt:
+        return "Interrupted while the change was being committed; it is not known whether it was made."
+    if _changed:
+        return "Interrupted; what was done before is whole and stays."
+    return "Interrupted; nothing was changed."
 
 
 def _on_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    global _pending
+    global _pending, _held_back
     if _held_back and not _pending:
         _pending = True
         return
-    _pending = False
+    _pending = _held_back = False
     raise KeyboardInterrupt

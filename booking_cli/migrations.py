@@ -15,7 +15,7 @@ import psycopg
 from psycopg import errors as pg
 
 from booking_cli import queries
-from booking_cli.database import SCHEMA, Connection, translated
+from booking_cli.database import SCHEMA, Connection, raise_translated
 from booking_cli.errors import DatabaseUnavailable, NotSetUp
 from booking_cli.models import Migration
 
@@ -60,12 +60,13 @@ def migrate(connection: Connection) -> list[Migration]:
             "Run it as the owner of the database; the extension btree_gist may need a superuser."
         ) from error
     except psycopg.Error as error:
-        raise translated(error) from error
+        raise_translated(error)
     return applied
 
 
 def listing(connection: Connection) -> list[Migration]:
     """Return every migration, with when it was applied; changes nothing. Raises NotSetUp as `migrate` does."""
+    _check_server(connection)
     with connection.transaction():
         connection.execute("SET TRANSACTION READ ONLY")
         recorded = _recorded(connection)

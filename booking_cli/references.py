@@ -1,6 +1,6 @@
 """Booking references: short, random, made to be read out on the telephone, with a check character.
 
-A reference is seven random characters and one check character, written in two groups of four: `K7QF-2M9X`. The alphabet
+A reference is seven random characters and one check character, written in two groups of four: `K7QF-2M9T`. The alphabet
 has 31 characters: the digits without 0, and the letters without I, L, O and U, so that nothing is mistaken for anything
 else and few words come about. 31 is a prime, so a weighted sum modulo 31 (the principle of ISBN-10) catches every single
 wrong character and every exchange of two.
@@ -16,7 +16,7 @@ _MISREAD = str.maketrans({"I": "1", "L": "1", "-": None, " ": None})
 
 
 def new_reference() -> str:
-    """Return a random reference, such as `K7QF-2M9X`; one in 27 billion, never all digits (that would be a number)."""
+    """Return a random reference, such as `K7QF-2M9T`; one in 27 billion, never all digits (that would be a number)."""
     while True:
         characters = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH - 1))
         reference = characters + _check_character(characters)
@@ -29,6 +29,8 @@ def parse_reference(text: str) -> str | None:
 
     Case, spaces and hyphens do not matter; I and L are read as 1.
     """
+    if not text.isascii():  # some letters become Latin ones in upper case
+        return None
     characters = text.upper().translate(_MISREAD)
     if len(characters) != LENGTH or any(c not in _VALUES for c in characters) or characters.isdigit():
         return None

@@ -4,6 +4,7 @@ All begin with `BOOKING_`. pydantic is imported with this module, so commands im
 """
 
 import functools
+import logging
 import os
 import sys
 from decimal import Decimal
@@ -34,8 +35,8 @@ class Settings(BaseSettings):
         default=None,
         description="A libpq URL; PG* variables fill what it leaves out. Unset: the embedded PostgreSQL.",
     )
-    data_dir: Path = Field(
-        default_factory=lambda: default_data_dir(),
+    data_dir: Path | None = Field(
+        default=None,
         description="Where the embedded database lives.",
     )
     timeout_minutes: Decimal | None = Field(
@@ -64,18 +65,33 @@ class Settings(BaseSettings):
     def _check_timeout(cls, value: object) -> Decimal:
         try:
             return parse_hold_minutes(str(value))
-        except InvalidInput as error:
-            raise InvalidInput(f"BOOKING_TIMEOUT_MINUTES: {error}") from None
+        except InvalidInput:
+            raise ValueError("use minutes above 0 and up to 1440, such as 2 or 0.5") from None
 
     @field_validator("actor")
     @classmethod
     def _check_actor(cls, value: str) -> str:
-        return parse_text(value, "BOOKING_ACTOR", 200)
+        try:
+            return parse_text(value, "A name", 200)
+        except InvalidInput:
+            raise ValueError("use 1 to 200 characters, none of them a control character") from None
 
     @field_validator("data_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _check_data_dir(cls, value: Path) -> Path:
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("there is no such user's home folder") from None
+
+    def data_folder(self) -> Path:
+        """Return where the embedded database lives; raises InvalidInput where there is no home folder to put it in."""
+        if self.data_dir:
+            return self.data_dir
+        try:
+            return default_data_dir()
+        except RuntimeError:
+            raise InvalidInput("There is no home folder for the embedded database; set BOOKING_DATA_DIR.") from None
 
     def who(self) -> str:
         """Return who is recorded in the history: the actor that was set, or the login name."""
@@ -89,9 +105,10 @@ class Settings(BaseSettings):
             return f"uid {os.getuid()}"
 
 
-def config_file() -> Path:
-    """Return the settings file in the user's configuration folder."""
-    return Path(get_app_dir("booking")) / ".env"
+def files() -> list[Path]:
+    """Return the settings files, the one that wins last; without a home there is no user's configuration folder."""
+    folder = get_app_dir("booking")
+    return [*([] if folder.startswith("~") else [Path(folder) / ".env"]), Path(".env")]
 
 
 def default_data_dir() -> Path:
@@ -106,10 +123,34 @@ def default_data_dir() -> Path:
 @functools.cache
 def load() -> Settings:
     """Read the settings; raises `InvalidInput` naming each that is wrong, never its value."""
+    complaints = _Complaints()
+    parser_log = logging.getLogger("dotenv.main")
+    parser_log.addHandler(complaints)
     try:
-        return Settings(_env_file=(config_file(), Path(".env")))  # type: ignore[call-arg]  # pydantic-settings adds it
+        chosen = Settings(_env_file=files())  # type: ignore[call-arg]  # pydantic-settings adds it
     except ValidationError as error:
-        problems = [f"BOOKING_{str(item['loc'][0]).upper()} is not valid: {item['msg']}" for item in error.errors()]
+        problems = [_problem(str(item["loc"][0]), item["msg"]) for item in error.errors()]
         raise InvalidInput("; ".join(problems) + ". See .env.example for what each setting takes.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"A settings file cannot be read: {error}.") from None
+        raise InvalidInput(f"A settings file (.env) cannot be read: {error}.") from None
+    finally:
+        parser_log.removeHandler(complaints)
+    if complaints.messages:
+        # To go on without it could mean another database than the one that was meant.
+        raise InvalidInput(f"A settings file (.env) cannot be read: {complaints.messages[0]}.")
+    return chosen
+
+
+def _problem(name: str, message: str) -> str:
+    return f"BOOKING_{name.upper()} is not valid: {message.removeprefix('Value error, ')}"
+
+
+class _Complaints(logging.Handler):
+    """Collects what the parser of `.env` files only writes to its log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage().removeprefix("python-dotenv "))

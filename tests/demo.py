@@ -19,7 +19,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 DATA = CHECKOUT / ".demo"
 PROGRAM = Path(sys.executable).with_name("booking")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("BOOKING_", "PG"))} | {
-    "BOOKING_DATABASE_URL": "",
+    # No settings file of whoever runs this may lead it to another database.
+    "HOME": str(DATA),
+    "XDG_CONFIG_HOME": str(DATA),
     "BOOKING_DATA_DIR": str(DATA),
     "BOOKING_ACTOR": "demo",
 }
@@ -103,6 +105,7 @@ def start_anew() -> None:
     if DATA.exists():
         run(("db", "stop"))
         shutil.rmtree(DATA)
+    DATA.mkdir()
 
 
 def booking(*arguments: object) -> None:
@@ -127,7 +130,7 @@ def run(arguments: tuple[object, ...]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [str(PROGRAM), *map(str, arguments)],
         env=ENVIRONMENT,
-        cwd=CHECKOUT,
+        cwd=DATA,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -101,11 +101,15 @@ def book(
         tell(f"This request was made before, and booked once: {made.reference}.")
         if answer.status_now != made.status:
             tell(f"Since then booking {made.reference} has become {answer.status_now}.")
+        elif made.status == "PENDING" and made.hold_expires_at and made.hold_expires_at <= opened.now:
+            tell(f"Since then the hold of booking {made.reference} has lapsed.")
     if made.status == "CONFIRMED":
         return One(made, f"Booked and confirmed: {made.reference}.")
     assert made.hold_expires_at is not None
-    until = f"{made.hold_expires_at:%H:%M:%S}"
-    return One(made, f"Held until {until}: {made.reference}. To keep it: booking confirm {made.reference}")
+    return One(
+        made,
+        f"Held until {opened.moment(made.hold_expires_at)}: {made.reference}. To keep it: booking confirm {made.reference}",
+    )
 
 
 def confirm(ctx: typer.Context, booking: BookingArgument) -> Result:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MINUTES = 30
 MAX_BULK_DAYS = 3 * 366
+MAX_BULK_SLOTS = 100_000
 
 app = typer.Typer(help="The times that can be booked.", rich_markup_mode=None)
 
@@ -117,6 +118,8 @@ def bulk(
     whom = doctors.find_active(book, doctor)
     dates = _dates(book, first, last, days)
     planned = plan(dates, Hours(start, end, minutes, breaks or []), book.zone)  # type: ignore[arg-type]  # parsed above
+    if len(planned.starts) > MAX_BULK_SLOTS:
+        raise InvalidInput(f"{len(planned.starts)} slots are too many at once; use at most {MAX_BULK_SLOTS}.")
     for remark in planned.remarks:
         tell(remark)
     if dry_run:

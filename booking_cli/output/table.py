@@ -38,7 +38,11 @@ def _draw(kind: type, things: Sequence[Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    class OurConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # handled in one place, where rich would end the program
+
+    console = OurConsole(file=sys.stdout, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:  # a file or another program has room for everything
         console.width = _WIDE_ENOUGH_FOR_ANYTHING
     columns = views.columns(kind)

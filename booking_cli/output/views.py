@@ -55,9 +55,9 @@ def instant(value: dt.datetime | None) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S}" if value else ""
 
 
-def period(date: dt.date, time: dt.time, minutes: int) -> str:
-    """Return when a slot is."""
-    return f"{day(date)} {time:%H:%M}, {minutes} minutes"
+def period(thing: models.Slot | models.Booking) -> str:
+    """Return when a slot is, with the time zone."""
+    return f"{day(thing.date)} {thing.time:%H:%M}, {thing.minutes} minutes ({thing.starts_at.tzinfo})"
 
 
 def _all_fields(thing: Any) -> list[tuple[str, str]]:
@@ -93,7 +93,7 @@ def _doctor_details(doctor: models.Doctor) -> list[tuple[str, str]]:
 def _slot_details(slot: models.Slot) -> list[tuple[str, str]]:
     return [
         ("Slot", str(slot.id)),
-        ("When", period(slot.date, slot.time, slot.minutes)),
+        ("When", period(slot)),
         ("Doctor", f"{slot.doctor_name}, {slot.specialization} (doctor {slot.doctor_id})"),
         ("Status", slot.status if slot.booking_id is None else f"{slot.status}, booking {slot.booking_id}"),
     ]
@@ -106,7 +106,7 @@ def _booking_details(booking: models.Booking) -> list[tuple[str, str]]:
         ("Patient", booking.patient_name),
         ("Email", booking.patient_email),
         ("Phone", booking.patient_phone or ""),
-        ("When", period(booking.date, booking.time, booking.minutes)),
+        ("When", period(booking)),
         ("Doctor", f"{booking.doctor_name}, {booking.specialization} (doctor {booking.doctor_id})"),
         ("Slot", str(booking.slot_id)),
         ("Booked", instant(booking.booked_at)),

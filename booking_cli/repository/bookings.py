@@ -75,7 +75,7 @@ def confirm(book: Book, key: BookingKey) -> Booking:
     parameters = {"id": key.id, "reference": key.reference, "actor": book.actor}
     row = book.database.write(lambda tx: tx.one("bookings.confirm", parameters))
     if row is None:
-        raise _why_not_confirmed(find(book, key))
+        raise _why_not_confirmed(book, find(book, key))
     return rows.booking(row, book.zone)
 
 
@@ -154,7 +154,7 @@ def _insert(book: Book, request: BookingRequest, *, take_over: bool) -> Row | No
             tx.all("bookings.release_lapsed_hold", {"slot_id": request.slot_id, "actor": book.actor})
         return tx.one("bookings.book", parameters)
 
-    return book.database.write(work, happens_once=True)
+    return book.database.write(work, request_id=request.request_id)
 
 
 def _before_booking(tx: Transaction, book: Book, request: BookingRequest) -> Answer | None:
@@ -202,7 +202,7 @@ def _after_refusal(tx: Transaction, book: Book, request: BookingRequest) -> Answ
     if row["status"] == "CONFIRMED":
         how = f"booked by {whose} ({row['reference']})"
     else:
-        how = f"held by {whose} ({row['reference']}) until {row['hold_expires_at'].astimezone(book.zone):%H:%M:%S}"
+        how = f"held by {whose} ({row['reference']}) until {book.moment(row['hold_expires_at'])}"
     return SlotTaken(f"Slot {request.slot_id} is taken: {how}. Choose another one with 'booking slots list'.")
 
 
@@ -237,15 +237,16 @@ def _made(book: Book, row: Row) -> Answer:
     return Answer(rows.booking(row, book.zone), status_now=row["status"], repeated=False)
 
 
-def _why_not_confirmed(booking: Booking) -> Exception:
+def _why_not_confirmed(book: Book, booking: Booking) -> Exception:
     match booking.status:
         case "CONFIRMED":
             return WrongState(f"Booking {booking.reference} is already confirmed.")
         case "CANCELLED":
             return WrongState(f"Booking {booking.reference} was cancelled and stays so. Book the slot again.")
         case _:
+            lapsed = f" at {book.moment(booking.hold_expires_at)}" if booking.hold_expires_at else ""
             return HoldLapsed(
-                f"The hold of booking {booking.reference} lapsed at {booking.hold_expires_at:%H:%M:%S}. "
+                f"The hold of booking {booking.reference} lapsed{lapsed}. "
                 f"Book the slot again: booking book {booking.slot_id}"
             )
 

