@@ -14,7 +14,7 @@ demo: $(VENV)/installed  ## Set everything up and show a working day, with ten p
 	$(BIN)/python tests/demo.py
 
 test: $(VENV)/installed-dev  ## Run the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 4
 
 check: $(VENV)/installed-dev  ## Check format, lint, types and layering
 	$(BIN)/ruff format --check
