@@ -7,6 +7,7 @@ here and not by the command-line library, because they must be read strictly or 
 import datetime as dt
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from booking_cli.errors import InvalidInput
 from booking_cli.inputs import quote
@@ -74,13 +75,20 @@ def parse_end_time(text: str) -> int:
     return minutes
 
 
-def parse_break(text: str) -> tuple[int, int]:
-    """Read `HH:MM-HH:MM` and return both ends in minutes since midnight."""
+class Break(NamedTuple):
+    """A time without slots, in minutes since midnight."""
+
+    start: int
+    end: int
+
+
+def parse_break(text: str) -> Break:
+    """Read `HH:MM-HH:MM`, up to 24:00."""
     start, _, end = text.strip().partition("-")
     first, last = _clock_minutes(start), _clock_minutes(end)
     if first is None or last is None or first >= last:
         raise InvalidInput(f"{quote(text)} is not a break; write it like 12:00-13:00.")
-    return first, last
+    return Break(first, last)
 
 
 def parse_weekdays(text: str) -> frozenset[int]:

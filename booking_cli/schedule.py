@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from booking_cli.dates import MINUTES_OF_A_DAY, clock
+from booking_cli.dates import MINUTES_OF_A_DAY, Break, clock
 from booking_cli.errors import InvalidInput
 
 _MINUTE = dt.timedelta(minutes=1)
@@ -22,16 +22,16 @@ class Hours:
     start: int
     end: int
     minutes: int
-    breaks: Sequence[tuple[int, int]] = ()
+    breaks: Sequence[Break] = ()
 
     def starts(self) -> Iterator[int]:
         """Yield when each slot starts, in minutes since midnight; breaks cut, and work begins anew after each."""
         time = self.start
-        for pause_start, pause_end in [*sorted(self.breaks), (self.end, MINUTES_OF_A_DAY)]:
-            while time + self.minutes <= min(pause_start, self.end):
+        for pause in [*sorted(self.breaks), Break(self.end, MINUTES_OF_A_DAY)]:
+            while time + self.minutes <= min(pause.start, self.end):
                 yield time
                 time += self.minutes
-            time = max(time, pause_end)
+            time = max(time, pause.end)
 
 
 @dataclass(slots=True)

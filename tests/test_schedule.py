@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from booking_cli.dates import clock
+from booking_cli.dates import Break, clock
 from booking_cli.schedule import Hours, plan, start_of_day
 
 at_any_speed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -82,7 +82,7 @@ def working_hours(draw):
     start, end = sorted(draw(st.lists(times, min_size=2, max_size=2, unique=True)))
     minutes = draw(st.integers(5, 480) | st.sampled_from((5, 10, 15, 20, 30, 60)))
     pauses = draw(st.lists(st.lists(times, min_size=2, max_size=2, unique=True).map(sorted).map(tuple), max_size=4))
-    return Hours(start, end, minutes, pauses)
+    return Hours(start, end, minutes, [Break(*pause) for pause in pauses])
 
 
 def first_moment(date, time, zone):
@@ -191,7 +191,7 @@ def test_work_is_filled_from_its_start_and_anew_after_each_break(hours):
 )
 def test_the_slots_of_a_day(start, end, minutes, breaks, expected):
     at = {clock(time): time for time in range(1441)}
-    pauses = [tuple(at[time] for time in pause.split("-")) for pause in breaks]
+    pauses = [Break(*(at[time] for time in pause.split("-"))) for pause in breaks]
     assert " ".join(map(clock, Hours(at[start], at[end], minutes, pauses).starts())) == expected
 
 

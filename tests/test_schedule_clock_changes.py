@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from booking_cli.dates import Break
 from booking_cli.errors import InvalidInput
 from booking_cli.schedule import Hours, instant_of, plan, start_of_day
 
@@ -31,7 +32,7 @@ def minutes(time):
 def planned(key, date, start, end, length, *breaks):
     """What a day's hours come to: the slots as the clock shows them, and the remarks."""
     zone = ZoneInfo(key)
-    pauses = [tuple(map(minutes, pause.split("-"))) for pause in breaks]
+    pauses = [Break(*map(minutes, pause.split("-"))) for pause in breaks]
     result = plan([date], Hours(minutes(start), minutes(end), length, pauses), zone)
     return " ".join(f"{slot.astimezone(zone):%H:%M%z}" for slot in result.starts), result.remarks
 

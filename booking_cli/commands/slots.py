@@ -20,7 +20,7 @@ from booking_cli.commands.base import (
     instants,
     open_book,
 )
-from booking_cli.dates import Day, parse_break, parse_clock_time, parse_day, parse_end_time, parse_weekdays
+from booking_cli.dates import Break, Day, parse_break, parse_clock_time, parse_day, parse_end_time, parse_weekdays
 from booking_cli.errors import InvalidInput
 from booking_cli.inputs import parse_slot_minutes, parse_specialization
 from booking_cli.models import BulkResult, Slot
@@ -93,7 +93,7 @@ def bulk(
         ),
     ] = None,
     breaks: Annotated[
-        list[str] | None,
+        list[Break] | None,
         typer.Option(
             "--break",
             metavar="FROM-TO",
@@ -117,7 +117,7 @@ def bulk(
 
     whom = doctors.find_active(book, doctor)
     dates = _dates(book, first, last, days)
-    planned = plan(dates, Hours(start, end, minutes, breaks or []), book.zone)  # type: ignore[arg-type]  # parsed above
+    planned = plan(dates, Hours(start, end, minutes, breaks or []), book.zone)
     if len(planned.starts) > MAX_BULK_SLOTS:
         raise InvalidInput(f"{len(planned.starts)} slots are too many at once; use at most {MAX_BULK_SLOTS}.")
     for remark in planned.remarks:
