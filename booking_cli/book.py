@@ -1,7 +1,7 @@
 """The clinic's appointment book, opened: the database, and what every command needs to know first."""
 
 import datetime as dt
-import logging
+import os
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
@@ -12,8 +12,6 @@ from booking_cli.database import Database, Row, Server, Transaction
 from booking_cli.embedded import EmbeddedServer
 from booking_cli.errors import NotSetUp
 from booking_cli.models import Clinic
-
-log = logging.getLogger("booking")
 
 
 class OwnServer:
@@ -59,13 +57,16 @@ def server() -> Server:
     """Return where the database is, by the settings."""
     chosen = settings.load()
     if chosen.database_url is None:
+        # These are for a database of one's own; the embedded one must not be led astray by them.
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            del os.environ[name]
         return EmbeddedServer(chosen.data_folder())
     return OwnServer(chosen.database_url.get_secret_value())
 
 
-def database(pool_size: int = 0) -> Database:
+def database() -> Database:
     """Return the database of the settings; nothing is connected yet."""
-    return Database(server(), statement_timeout=settings.load().statement_timeout, pool_size=pool_size)
+    return Database(server(), statement_timeout=settings.load().statement_timeout)
 
 
 def open_book(chosen: Database | None = None) -> Book:
@@ -99,10 +100,7 @@ def _read(opened: Database) -> Row:
     if row is None or row["schema_version"] is None or row["schema_version"] < latest:
         raise NotSetUp("The database is not set up for this version of booking. Run 'booking db migrate' once.")
     if row["schema_version"] > latest:
-        raise NotSetUp(
-            f"The database is at version {row['schema_version']} of the schema, and this booking only knows {latest}. "
-            "Upgrade booking."
-        )
+        raise migrations.too_new(row["schema_version"])
     return row
 
 

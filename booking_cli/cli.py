@@ -4,6 +4,7 @@ import io
 import itertools
 import logging
 import os
+import re
 import sys
 from typing import Annotated, TextIO
 
@@ -15,7 +16,7 @@ from booking_cli import __version__, interrupts
 from booking_cli.commands import bookings, clinic, db, doctors, reports, slots
 from booking_cli.commands.base import be_verbose
 from booking_cli.errors import BookingError, Interrupted, UsageError
-from booking_cli.output import Format, tell
+from booking_cli.output import Format, flush, tell
 
 PROGRAM = "booking"
 _COMPLETION_VARIABLE = "_BOOKING_COMPLETE"
@@ -58,7 +59,7 @@ def run(arguments: list[str]) -> int:
     _prepare()
     try:
         _execute(arguments)
-        sys.stdout.flush()
+        flush()
         interrupts.release()
     except typer.Exit as exit_:
         return exit_.exit_code
@@ -86,6 +87,7 @@ def _execute(arguments: list[str]) -> None:
 
 def _prepare() -> None:
     """Make output safe under every locale, let only our own log reach stderr, and take over Ctrl-C."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -93,6 +95,17 @@ def _prepare() -> None:
     be_verbose(False)
     logging.lastResort = logging.NullHandler()
     interrupts.install()
+
+
+def _open_closed_streams() -> None:
+    """Let a stream that was closed (`>&-`) go nowhere, before a connection to the database gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 class _LogHandler(logging.Handler):
@@ -106,7 +119,7 @@ def _report(error: BookingError, arguments: list[str]) -> int:
     """Write `error` to stderr, as JSON where the output was to be JSON, and return its exit status."""
     try:
         sys.stdout.flush()  # what was shown before comes before
-    except BrokenPipeError:
+    except OSError:
         _discard(sys.stdout)
     try:
         if _wants_json(arguments):
@@ -116,7 +129,7 @@ def _report(error: BookingError, arguments: list[str]) -> int:
         else:
             tell(f"Error: {error}")
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:
         _discard(sys.stderr)
     return error.exit_status
 
@@ -128,12 +141,13 @@ def _discard(stream: TextIO) -> None:
 
 def _wants_json(arguments: list[str]) -> bool:
     """Tell whether errors are wanted as JSON; looks at the words, because an error may come before they are parsed."""
-    values = [
-        *(value for word, value in itertools.pairwise(arguments) if word in ("-o", "--output")),
-        *(word.removeprefix("--output=") for word in arguments if word.startswith("--output=")),
-        *(word.removeprefix("-o") for word in arguments if word.startswith("-o")),
-    ]
-    return any(value.lower() in (Format.JSON, Format.NDJSON) for value in values)
+    wanted = ""
+    for word, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
+        if match := re.fullmatch(r"(?:--output=|-[qv]*o=?)(.+)", word):
+            wanted = match[1]
+        elif re.fullmatch(r"--output|-[qv]*o", word):
+            wanted = following
+    return wanted.lower() in (Format.JSON, Format.NDJSON)
 
 
 def _usage_error(error: TyperException) -> BookingError:

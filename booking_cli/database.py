@@ -173,7 +173,7 @@ class Database:
         raise AssertionError("unreachable")
 
     def _milliseconds(self, timeout_seconds: float | None) -> int:
-        return self._timeout_ms if timeout_seconds is None else round(timeout_seconds * 1000)
+        return max(self._timeout_ms, round((timeout_seconds or 0) * 1000))
 
     def _open_pool(self) -> "ConnectionPool[Connection]":
         from psycopg_pool import ConnectionPool
@@ -240,8 +240,8 @@ def translated(error: psycopg.Error) -> Exception:
             return NotSetUp("The database is not set up for booking. Run 'booking db migrate' once.")
         case pg.QueryCanceled() | pg.LockNotAvailable():
             return Busy(
-                "The database took too long to answer and was stopped (BOOKING_STATEMENT_TIMEOUT); "
-                "nothing was changed. Please try again."
+                "The database took too long to answer and was stopped; nothing was changed. "
+                "Please try again, or raise BOOKING_STATEMENT_TIMEOUT."
             )
         case pg.InsufficientPrivilege():
             return DatabaseUnavailable(f"The database does not allow it: {reason}. Ask whoever runs the database.")

@@ -27,7 +27,7 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from booking_cli.database import connect
-from booking_cli.errors import BookingError, DatabaseUnavailable
+from booking_cli.errors import BookingError, Busy, DatabaseUnavailable
 
 DATABASE = ROLE = "booking"
 SYSTEM_USER = "booking-db"
@@ -59,12 +59,11 @@ class EmbeddedServer:
 
     def conninfo(self, database: str = DATABASE) -> str:
         """Return how to connect; raises DatabaseUnavailable where the server does not run."""
-        # These are for a database of one's own; the embedded one must not be led astray by them.
-        for name in [name for name in os.environ if name.startswith("PG")]:
-            del os.environ[name]
         try:
             lines = (self.cluster / "postmaster.pid").read_text().splitlines()
             port, folder = lines[3], lines[4]
+            if not folder:  # written before the socket is there; without it, libpq would look for any other server
+                raise IndexError
         except (FileNotFoundError, IndexError):
             raise _NotRunning("The embedded database is not running.") from None
         except OSError as error:
@@ -80,7 +79,7 @@ class EmbeddedServer:
         try:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._lock():
-                if not self._answers():
+                if not self.runs():
                     owner = self._owner()
                     if owner.pw_uid != os.geteuid():
                         _let_in(self.data_dir)
@@ -106,28 +105,29 @@ class EmbeddedServer:
             return False
         except OSError as error:
             raise self._not_ours(error) from error
+        if done.returncode != 0 and self.runs():
+            raise DatabaseUnavailable(f"The embedded database could not be stopped: {_last_line(done)}")
         return done.returncode == 0
 
     def runs(self) -> bool:
         """Tell whether the server answers; raises DatabaseUnavailable where its folder cannot be used."""
-        return self._answers()
-
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        with (self.data_dir / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-    def _answers(self) -> bool:
         try:
             conninfo = self.conninfo("postgres")
         except _NotRunning:
             return False
         try:
             connect(conninfo).close()
+        except Busy:
+            return True
         except BookingError:
             return False
         return True
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        with (self.data_dir / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _owner(self) -> pwd.struct_passwd:
         """Return the user whom the server runs as: the owner of its data, or else ourselves, but never root."""
@@ -182,7 +182,7 @@ class EmbeddedServer:
                 owner=owner,
             )  # fmt: skip
             # It also fails while another start is under way, or while what a killed server left is still going away.
-            if done.returncode == 0 or self._answers():
+            if done.returncode == 0 or self.runs():
                 return
             if time.monotonic() > give_up_at:
                 raise DatabaseUnavailable(

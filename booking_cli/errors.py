@@ -12,6 +12,12 @@ class BookingError(Exception):
     exit_status = 1
 
 
+class OutputFailed(BookingError):
+    """The result could not be written, as on a full disk; what the command did stays done."""
+
+    code = "output_failed"
+
+
 class InvalidInput(BookingError):
     """What was typed, or set, cannot be understood or is out of bounds."""
 

@@ -178,9 +178,8 @@ def parse_email(text: str) -> str:
     """Return an email address in its normal form: the domain in lower case. No name server is asked."""
     from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
-    if (
-        "local" in SPECIAL_USE_DOMAIN_NAMES
-    ):  # many clinics' own networks are under .local; the library's way to allow it
+    # The networks of many clinics are under .local; this is the library's own way to allow it.
+    if "local" in SPECIAL_USE_DOMAIN_NAMES:
         SPECIAL_USE_DOMAIN_NAMES.remove("local")
     text = text.strip()
     try:

@@ -15,13 +15,15 @@ import psycopg
 from psycopg import errors as pg
 
 from booking_cli import queries
-from booking_cli.database import SCHEMA, Connection, raise_translated
+from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SCHEMA, Connection, raise_translated
 from booking_cli.errors import DatabaseUnavailable, NotSetUp
 from booking_cli.models import Migration
 
 log = logging.getLogger("booking.migrations")
 
 OLDEST_SERVER = 150_000
+# A migration may have to rewrite a large table, or wait for another run.
+STATEMENT_HOURS = 1
 # Two runs at once must follow one another. Any number will do that nothing else on the server takes ("booking").
 _LOCK = 0x626F6F6B696E67
 _FILE_NAME = re.compile(r"([0-9]{4})_(\w+)\.sql")
@@ -40,6 +42,14 @@ class _File:
 def latest_version() -> int:
     """Return the version of the schema that this program works with."""
     return max(file.version for file in _files())
+
+
+def too_new(version: int) -> NotSetUp:
+    """Return the error that stands for a schema that a later release made."""
+    return NotSetUp(
+        f"The database is at version {version} of the schema, and this booking only knows {latest_version()}. "
+        "Upgrade booking."
+    )
 
 
 def migrate(connection: Connection) -> list[Migration]:
@@ -100,10 +110,7 @@ def _recorded(connection: Connection) -> dict[int, tuple[str, dt.datetime]]:
     rows = connection.execute("SELECT version, checksum, applied_at FROM schema_migrations").fetchall()
     recorded = {row["version"]: (row["checksum"], row["applied_at"]) for row in rows}
     if recorded and max(recorded) > latest_version():
-        raise NotSetUp(
-            f"The database is at version {max(recorded)} of the schema, and this booking only knows {latest_version()}. "
-            "Upgrade booking."
-        )
+        raise too_new(max(recorded))
     for file in _files():
         if file.version in recorded and recorded[file.version][0] != file.checksum():
             raise NotSetUp(
@@ -136,9 +143,11 @@ def _apply(connection: Connection, file: _File) -> Migration | None:
 
 
 def _set_up_clinic(connection: Connection) -> None:
-    zone = _zone_of_this_machine(connection)
     with connection.transaction():
         _enter_schema(connection)
+        if connection.execute("SELECT FROM clinic").fetchone() is not None:
+            return
+        zone = _zone_of_this_machine(connection)
         new = connection.execute(
             "INSERT INTO clinic (timezone) VALUES (%s) ON CONFLICT DO NOTHING RETURNING timezone", [zone]
         ).fetchone()
@@ -163,4 +172,8 @@ def _zone_of_this_machine(connection: Connection) -> str:
 
 
 def _enter_schema(connection: Connection) -> None:
-    connection.execute(f"SET LOCAL search_path = {SCHEMA}, public".encode())
+    connection.execute(
+        f"SET LOCAL search_path = {SCHEMA}, public"
+        f"; SET LOCAL statement_timeout = '{STATEMENT_HOURS}h'"
+        f"; SET LOCAL idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'".encode()
+    )

@@ -47,13 +47,14 @@ class Settings(BaseSettings):
         default=10,
         ge=1,
         le=20,
-        description="The most connections at a time, 1 to 20, for work that uses many.",
+        description="The most connections at a time, 1 to 20. No command needs more than one yet.",
     )
     statement_timeout: float = Field(
         default=30,
         gt=0,
         le=3600,
-        description="Seconds after which a statement is given up, above 0 and up to 3600.",
+        description="Seconds after which a statement is given up, above 0 and up to 3600. `slots bulk`, `stats`, "
+        "`verify` and `db status` may take longer.",
     )
     actor: str | None = Field(
         default=None,
@@ -100,8 +101,8 @@ class Settings(BaseSettings):
         import getpass
 
         try:
-            return getpass.getuser()
-        except (OSError, KeyError):  # a container's user may have no name
+            return parse_text(getpass.getuser(), "A login name", 200)
+        except (OSError, KeyError, InvalidInput):  # a container's user may have no name, or a variable gave it one
             return f"uid {os.getuid()}"
 
 

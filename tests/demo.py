@@ -103,8 +103,13 @@ def race(slot: int) -> None:
 def start_anew() -> None:
     """Stop the database of an earlier run and remove it."""
     if DATA.exists():
-        run(("db", "stop"))
-        shutil.rmtree(DATA)
+        stopped = run(("db", "stop"))
+        if stopped.returncode != 0:
+            fail(f"the database of an earlier run cannot be stopped: {stopped.stderr}")
+        try:
+            shutil.rmtree(DATA)
+        except OSError as error:
+            fail(f"{DATA} of an earlier run cannot be removed: {error.strerror}")
     DATA.mkdir()
 
 

@@ -101,6 +101,7 @@ def test_date_and_time_are_the_clinics_wall_clock_and_instants_carry_an_offset(b
     ("error", "code", "status"),
     [
         (errors.BookingError, "error", 1),
+        (errors.OutputFailed, "output_failed", 1),
         (errors.InvalidInput, "invalid_input", 2),
         (errors.UsageError, "usage", 2),
         (errors.NotFound, "not_found", 3),
@@ -145,7 +146,17 @@ def test_an_error_is_json_on_stderr_where_the_output_was_to_be_json(booking, day
     assert list(json.loads(ended.stderr)) == ["error"]
 
 
-@pytest.mark.parametrize("words", [("--output", "json"), ("--output=json",), ("-ojson",), ("-o", "JSON")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--output", "json"),
+        ("--output=json",),
+        ("-ojson",),
+        ("-o", "JSON"),
+        ("-vo", "json"),
+        ("-o", "csv", "-o", "json"),
+    ],
+)
 def test_every_way_of_asking_for_json_also_asks_for_it_in_errors(booking, words):
     assert booking("show", "99", *words).error["code"] == "not_found"
 

@@ -97,7 +97,7 @@ def book(
     )
     answer = bookings.book(opened, request)
     made = answer.booking
-    if answer.repeated:
+    if answer.repeated and request_id:
         tell(f"This request was made before, and booked once: {made.reference}.")
         if answer.status_now != made.status:
             tell(f"Since then booking {made.reference} has become {answer.status_now}.")
@@ -133,7 +133,7 @@ def cancel(
     from booking_cli.repository import bookings
 
     cancelled = bookings.cancel(opened, booking, reason)
-    return One(cancelled, f"Cancelled: {cancelled.reference}. Slot {cancelled.slot_id} is free again.")
+    return One(cancelled, f"Cancelled: {cancelled.reference}.")
 
 
 def show(ctx: typer.Context, booking: BookingArgument) -> Result:

@@ -154,7 +154,8 @@ def list_(
 
     starts_from, starts_before = instants(book, date, first, last)
     if starts_from is None:
-        starts_from = book.now
+        if starts_before is None or starts_before > book.now:
+            starts_from = book.now
     elif status is Status.FREE and (starts_before is None or starts_before > book.now):
         # Nobody can book what has begun: of a period that is not over, only the rest is free.
         starts_from = max(starts_from, book.now)
@@ -213,4 +214,6 @@ def _summary(result: BulkResult, name: str, *, dry_run: bool) -> str:
         if count
     ]
     verb = "Would create" if dry_run else "Created"
+    if not result.planned:
+        return "No slot fits into these days and hours."
     return f"{verb} {result.created} of {result.planned} slots for {name}{': ' * bool(left_out)}{', '.join(left_out)}."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from booking_cli.errors import BookingError
+from booking_cli.errors import BookingError, OutputFailed
 from booking_cli.output.text import visible
 
 
@@ -51,7 +51,33 @@ Result = One | Many
 
 
 def show(result: Result, form: Format) -> None:
-    """Write `result` to stdout, and to stderr what is not data."""
+    """Write `result` to stdout, and to stderr what is not data; raises OutputFailed where stdout takes no more."""
+    try:
+        _show(result, form)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _failed(error) from error
+    flush()
+    if isinstance(result, Many) and result.failure is not None:
+        raise result.failure
+
+
+def flush() -> None:
+    """Write out what waits for stdout; raises OutputFailed where that cannot be done."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _failed(error) from error
+
+
+def _failed(error: OSError) -> OutputFailed:
+    return OutputFailed(f"The result could not be written: {error.strerror}. What the command did stays done.")
+
+
+def _show(result: Result, form: Format) -> None:
     match result, form:
         case Many(), _:
             _show_many(result, form)
@@ -67,7 +93,6 @@ def show(result: Result, form: Format) -> None:
             from booking_cli.output import json
 
             json.write_one(result.thing)
-    sys.stdout.flush()
 
 
 def _show_many(many: Many, form: Format) -> None:
@@ -92,9 +117,6 @@ def _show_many(many: Many, form: Format) -> None:
     if rows.left_out:
         sys.stdout.flush()
         tell(f"There are more than {many.limit} {many.noun}s; see them with --limit, or narrow the search.")
-    if many.failure is not None:
-        sys.stdout.flush()
-        raise many.failure
 
 
 def tell(sentence: str) -> None:

@@ -130,8 +130,15 @@ def expire(book: Book) -> Expiry:
     """Let every lapsed hold fail, in transactions of a thousand, and return them; others may do the same meanwhile."""
     released: list[Booking] = []
     parameters = {"batch": EXPIRE_BATCH, "actor": book.actor}
-    while batch := book.database.write(lambda tx: tx.all("bookings.expire", parameters)):
-        released.extend(rows.booking(row, book.zone) for row in batch)
+    try:
+        while batch := book.database.write(lambda tx: tx.all("bookings.expire", parameters)):
+            released.extend(rows.booking(row, book.zone) for row in batch)
+    except Busy as error:
+        if released:
+            raise Busy(
+                f"{len(released)} lapsed holds were released, then the database was too busy; run it again."
+            ) from error
+        raise
     return Expiry(len(released), released)
 
 

@@ -28,7 +28,7 @@ def find(book: Book, key: DoctorKey) -> Doctor:
     """Return a doctor; raises NotFound."""
     row = book.database.read(lambda tx: tx.one("doctors.find", {"id": key.id, "email": key.email}))
     if row is None:
-        raise NotFound("doctor", key, "See 'booking doctors list --all'.")
+        raise _not_found(key)
     return rows.doctor(row, book.zone)
 
 
@@ -97,10 +97,16 @@ def delete(book: Book, key: DoctorKey) -> Doctor:
     """Delete a doctor who has no slots and return them; raises NotFound and InUse."""
     doctor = find(book, key)
     try:
-        book.database.write(lambda tx: tx.one("doctors.delete", {"id": doctor.id}))
+        row = book.database.write(lambda tx: tx.one("doctors.delete", {"id": doctor.id}))
     except pg.ForeignKeyViolation as error:
         raise _in_use(book, doctor) from error
+    if row is None:
+        raise _not_found(key)
     return doctor
+
+
+def _not_found(key: DoctorKey) -> NotFound:
+    return NotFound("doctor", key, "See 'booking doctors list --all'.")
 
 
 def _email_taken(error: pg.UniqueViolation, email: str | None) -> Exception:

@@ -117,9 +117,11 @@ def delete(book: Book, slot_id: int) -> Slot:
     """Delete a slot that never had a booking and return it; raises NotFound and InUse."""
     slot = find(book, slot_id)
     try:
-        book.database.write(lambda tx: tx.one("slots.delete", {"id": slot_id}))
+        row = book.database.write(lambda tx: tx.one("slots.delete", {"id": slot_id}))
     except pg.ForeignKeyViolation as error:
         raise _in_use(book, slot_id) from error
+    if row is None:
+        raise not_found(slot_id)
     return slot
 
 
@@ -152,7 +154,7 @@ def _in_use(book: Book, slot_id: int) -> InUse:
     row = book.database.read(lambda tx: tx.one("slots.count_bookings", {"id": slot_id}))
     assert row is not None
     count = row["bookings"]
-    advice = " Cancel the booking to free the slot." if row["active"] else ""
+    advice = " Cancel the booking if the slot should be free for somebody else." if row["active"] else ""
     return InUse(
         f"Slot {slot_id} has {count} booking{'s' * (count != 1)} and is not deleted, because no booking is ever lost.{advice}"
     )

@@ -109,11 +109,12 @@ JOIN slots s ON s.id = b.slot_id
 JOIN doctors d ON d.id = s.doctor_id;
 
 -- name: cancel
--- Cancel a hold or a confirmed booking; otherwise no row. What was cancelled or has failed is final.
+-- Cancel a hold or a confirmed booking; otherwise no row. What was cancelled or has failed is final, and a hold that has
+-- lapsed counts as failed whether or not 'expire' has found it yet.
 WITH target AS (
     SELECT id, status
     FROM bookings
-    WHERE (id = %(id)s::bigint OR reference = %(reference)s::text) AND status IN ('PENDING', 'CONFIRMED')
+    WHERE (id = %(id)s::bigint OR reference = %(reference)s::text) AND (status = 'CONFIRMED' OR status = 'PENDING' AND hold_expires_at > now())
     FOR UPDATE
 ), cancelled AS (
     UPDATE bookings b

@@ -39,7 +39,7 @@ RETURNING id, name, specialization, email, phone, active, version, created_at, u
 -- A doctor without slots; the foreign key of the slots refuses any other.
 DELETE FROM doctors
 WHERE id = %(id)s::bigint
-RETURNING id, name, specialization, email, phone, active, version, created_at, updated_at;
+RETURNING id;
 
 -- name: what_depends
 -- What stands in the way of deleting a doctor.
