@@ -19,7 +19,7 @@ def postgres_container() -> Iterator[str | None]:
     if not _docker_answers():
         yield None
         return
-    from testcontainers.postgres import PostgresContainer
+    from testcontainers.community.postgres import PostgresContainer
 
     with PostgresContainer(CONTAINER_IMAGE, driver=None) as container:
         yield container.get_connection_url()
