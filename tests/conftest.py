@@ -174,6 +174,31 @@ def sql(url: str) -> Iterator[Callable[..., list[dict[str, Any]]]]:
 
 
 @pytest.fixture
+def slots(sql: Callable[..., list[dict[str, Any]]]) -> list[int]:
+    """The numbers of four half hours of one doctor, in a week from 09:00 on."""
+    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Ana Lima', 'Cardiology', 'ana@clinic.example')")
+    made = sql("""
+        INSERT INTO slots (doctor_id, starts_at, ends_at)
+        SELECT 1, t, t + interval '30 minutes'
+        FROM (SELECT date_trunc('day', now(), 'UTC') + interval '7 days 9 hours' + n * interval '30 minutes' AS t
+              FROM generate_series(0, 3) n) AS times
+        RETURNING id""")
+    return [row["id"] for row in made]
+
+
+@pytest.fixture
+def slot(slots: list[int]) -> int:
+    """The number of a slot in a week."""
+    return slots[0]
+
+
+@pytest.fixture
+def contents(sql: Callable[..., list[dict[str, Any]]]) -> Callable[[], object]:
+    """What is in the tables that a booking changes, to see that nothing did."""
+    return lambda: [sql(f"SELECT * FROM {table} ORDER BY id") for table in ("bookings", "booking_history")]
+
+
+@pytest.fixture
 def opened(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[books.Book]:
     """The test's book, opened on a pool of connections, for calls of the repository from several threads."""
     monkeypatch.setenv("BOOKING_ACTOR", "tester")

@@ -1,8 +1,6 @@
 """`booking book`: a hold or a booking in one step, how long a hold lasts, and every refusal told apart."""
 
 import datetime as dt
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -10,25 +8,6 @@ from tests.conftest import Ran
 
 PATIENT = ("--name", "Maria Silva", "--email", "maria@example.org")
 SOMEBODY_ELSE = ("--name", "Tom Berg", "--email", "tom@example.org")
-
-
-@pytest.fixture
-def slots(sql: Callable[..., list[dict[str, Any]]]) -> list[int]:
-    """The numbers of four half hours of one doctor, in a week from 09:00 on."""
-    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Ana Lima', 'Cardiology', 'ana@clinic.example')")
-    made = sql("""
-        INSERT INTO slots (doctor_id, starts_at, ends_at)
-        SELECT 1, t, t + interval '30 minutes'
-        FROM (SELECT date_trunc('day', now(), 'UTC') + interval '7 days 9 hours' + n * interval '30 minutes' AS t
-              FROM generate_series(0, 3) n) AS times
-        RETURNING id""")
-    return [row["id"] for row in made]
-
-
-@pytest.fixture
-def contents(sql: Callable[..., list[dict[str, Any]]]) -> Callable[[], object]:
-    """What is in the tables that a booking changes, to see that nothing did."""
-    return lambda: [sql(f"SELECT * FROM {table} ORDER BY id") for table in ("bookings", "booking_history")]
 
 
 def instant(text: str) -> dt.datetime:

@@ -34,15 +34,6 @@ def book(request, proxy, monkeypatch):
 
 
 @pytest.fixture
-def slot(sql):
-    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Ana', 'x', 'a@x.de')")
-    return sql(
-        "INSERT INTO slots (doctor_id, starts_at, ends_at) SELECT id, now() + interval '1 day', "
-        "now() + interval '25 hours' FROM doctors RETURNING id"
-    )[0]["id"]
-
-
-@pytest.fixture
 def pending(book, slot):
     return bookings.book(book, request_for(slot)).booking
 

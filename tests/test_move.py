@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from booking_cli.embedded import _programs
+from booking_cli.embedded import program_folder
 from tests.readme import README
 
 MOVE = re.search(r"^pg_dump .*?^psql .*?$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -20,7 +20,7 @@ def move(url, tmp_path):
         assert MOVE
         lines = MOVE[0].replace("$(booking db url)", url)
         lines = re.sub("(?m)^export BOOKING_DATABASE_URL=.*$", f"BOOKING_DATABASE_URL={target!r}", lines)
-        environment = {"PATH": f"{_programs()}:{os.environ['PATH']}"}
+        environment = {"PATH": f"{program_folder()}:{os.environ['PATH']}"}
         script = ["sh", "-ec", lines]
         return subprocess.run(script, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
 

@@ -2,34 +2,13 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 PATIENT = ("--name", "Maria Silva", "--email", "maria@example.org")
 SOMEBODY_ELSE = ("--name", "Tom Berg", "--email", "tom@example.org")
 KEY = ("--request-id", "call-17", "-o", "json")
-
-
-@pytest.fixture
-def slots(sql: Callable[..., list[dict[str, Any]]]) -> list[int]:
-    """The numbers of two half hours of one doctor, in a week."""
-    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Ana Lima', 'Cardiology', 'ana@clinic.example')")
-    made = sql("""
-        INSERT INTO slots (doctor_id, starts_at, ends_at)
-        SELECT 1, t, t + interval '30 minutes'
-        FROM (SELECT date_trunc('day', now(), 'UTC') + interval '7 days 9 hours' + n * interval '30 minutes' AS t
-              FROM generate_series(0, 1) n) AS times
-        RETURNING id""")
-    return [row["id"] for row in made]
-
-
-@pytest.fixture
-def contents(sql: Callable[..., list[dict[str, Any]]]) -> Callable[[], object]:
-    """What is in the tables that a booking changes, to see that nothing did."""
-    return lambda: [sql(f"SELECT * FROM {table} ORDER BY id") for table in ("bookings", "booking_history")]
 
 
 @pytest.mark.parametrize("options", [(), ("--confirm",)], ids=["held", "confirmed at once"])

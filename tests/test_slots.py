@@ -55,8 +55,10 @@ def listed(booking: Callable[..., Ran], *options: object) -> list[int]:
 
 def sundays_of_change(year: int) -> tuple[dt.date, dt.date]:
     """Return when the clocks of the European Union go forward and back."""
-    return tuple(  # type: ignore[return-value]
-        last - dt.timedelta(days=last.isoweekday() % 7) for last in (dt.date(year, 3, 31), dt.date(year, 10, 31))
+    march, october = dt.date(year, 3, 31), dt.date(year, 10, 31)
+    return (
+        march - dt.timedelta(days=march.isoweekday() % 7),
+        october - dt.timedelta(days=october.isoweekday() % 7),
     )
 
 

@@ -16,17 +16,6 @@ SOMEBODY_ELSE = ("--name", "Tom Berg", "--email", "tom@example.org")
 
 
 @pytest.fixture
-def slot(sql: Callable[..., list[dict[str, Any]]]) -> int:
-    """The number of a slot in a week."""
-    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Ana Lima', 'Cardiology', 'ana@clinic.example')")
-    made = sql("""
-        INSERT INTO slots (doctor_id, starts_at, ends_at)
-        VALUES (1, now() + interval '7 days', now() + interval '7 days 30 minutes') RETURNING id""")
-    number: int = made[0]["id"]
-    return number
-
-
-@pytest.fixture
 def booked(booking, sql, slot) -> Callable[[str], dict[str, Any]]:
     """Brings a booking into a state and returns it; `lapsed` is a hold that no run of `expire` has found yet."""
 
