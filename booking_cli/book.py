@@ -8,7 +8,8 @@ from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from booking_cli import migrations, settings
-from booking_cli.database import Database, Row, Server, Transaction
+from booking_cli.connections import Row
+from booking_cli.database import Database, Server, Transaction
 from booking_cli.embedded import EmbeddedServer
 from booking_cli.errors import NotSetUp
 from booking_cli.models import Clinic

@@ -5,6 +5,7 @@ import itertools
 import logging
 import os
 import re
+import shlex
 import sys
 from typing import Annotated, TextIO
 
@@ -15,7 +16,7 @@ from typer.main import get_command
 from booking_cli import __version__, interrupts
 from booking_cli.commands import bookings, clinic, db, doctors, reports, slots
 from booking_cli.commands.base import be_verbose
-from booking_cli.errors import BookingError, Interrupted, UsageError
+from booking_cli.errors import BookingError, Interrupted, OutcomeUnknown, UsageError
 from booking_cli.output import Format, flush, tell
 
 PROGRAM = "booking"
@@ -117,6 +118,9 @@ class _LogHandler(logging.Handler):
 
 def _report(error: BookingError, arguments: list[str]) -> int:
     """Write `error` to stderr, as JSON where the output was to be JSON, and return its exit status."""
+    message = str(error)
+    if isinstance(error, OutcomeUnknown):
+        message += f" {_how_to_settle(error.request_id, arguments)}"
     try:
         sys.stdout.flush()  # what was shown before comes before
     except OSError:
@@ -125,13 +129,22 @@ def _report(error: BookingError, arguments: list[str]) -> int:
         if _wants_json(arguments):
             from booking_cli.output.json import dumps
 
-            sys.stderr.write(dumps({"error": {"code": error.code, "message": str(error)}}) + "\n")
+            sys.stderr.write(dumps({"error": {"code": error.code, "message": message}}) + "\n")
         else:
-            tell(f"Error: {error}")
+            tell(f"Error: {message}")
         sys.stderr.flush()
     except OSError:
         _discard(sys.stderr)
     return error.exit_status
+
+
+def _how_to_settle(request_id: str | None, arguments: list[str]) -> str:
+    """Return the very command that brings a change about once, whether or not it was made already."""
+    words = [PROGRAM, *arguments]
+    if request_id is not None and not any(word.split("=")[0] == "--request-id" for word in arguments):
+        end_of_options = words.index("--") if "--" in words else len(words)
+        words[end_of_options:end_of_options] = ["--request-id", request_id]
+    return f"To settle it, run this, which does no harm in either case: {shlex.join(words)}"
 
 
 def _discard(stream: TextIO) -> None:

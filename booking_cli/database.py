@@ -1,8 +1,11 @@
-"""Connections, and the one runner that every transaction goes through.
+"""The one runner that every transaction goes through.
 
 Writes are SERIALIZABLE and repeated on a serialization failure; reads are SERIALIZABLE and READ ONLY. Nothing is kept in
 the session: what a transaction needs is set with SET LOCAL when it begins, in the same round trip, so that a pooler that
 gives each transaction another connection does no harm.
+
+Where a connection breaks during COMMIT, nobody knows whether it happened. Then the runner connects again, waits until the
+lost transaction has ended on the server, and asks the data: each write brings along how to see that what it did stands.
 """
 
 import contextlib
@@ -16,25 +19,26 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeVar
 
 import psycopg
 from psycopg import errors as pg
-from psycopg.rows import DictRow, dict_row
 
 from booking_cli import interrupts, queries
-from booking_cli.errors import BookingError, Busy, DatabaseUnavailable, NotSetUp, OutcomeUnknown
+from booking_cli.connections import OPTIONS, Connection, Row, connect, patient
+from booking_cli.errors import BookingError, Busy, DatabaseUnavailable, InterruptedInDoubt, NotSetUp, OutcomeUnknown
 
 if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
 T = TypeVar("T")
-Row = DictRow
-Connection = psycopg.Connection[DictRow]
-
 SCHEMA = "booking"
-CONNECT_TIMEOUT_SECONDS = 10
 # A client that stops between two statements must not hold its locks for long.
 IDLE_IN_TRANSACTION_SECONDS = 60
 
+# How often, and for how long, a transaction is repeated that others came in the way of.
 MAX_ATTEMPTS = 30
 MAX_SECONDS = 20.0
+# How long to wait for a database that went away in the middle of a command: long enough for a restart or a failover.
+RECONNECT_SECONDS = 20.0
+# A connection may break once; one that breaks during every COMMIT will go on doing so.
+MAX_BROKEN_COMMITS = 10
 FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.5
 
@@ -96,22 +100,50 @@ class Database:
 
     def read(self, work: Callable[[Transaction], T], *, timeout_seconds: float | None = None) -> T:
         """Run `work` in a READ ONLY transaction, on one snapshot, and return what it returns."""
-        return self._run(_begin("READ ONLY", self._milliseconds(timeout_seconds)), work)
+        return self._run(self._begin("READ ONLY", timeout_seconds), work)
 
     def write(
-        self, work: Callable[[Transaction], T], *, request_id: str | None = None, timeout_seconds: float | None = None
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        stands: Callable[[Transaction, T], bool],
+        request_id: str | None = None,
+        timeout_seconds: float | None = None,
     ) -> T:
         """Run `work` in a SERIALIZABLE transaction, again on each serialization failure, and return what it returns.
 
-        `work` may run several times: it must change nothing but the database, and print and ask nothing. A `request_id`
-        says that the database recognizes it, so that repeating it does no harm even after it was committed.
+        `work` may run several times: it must change nothing but the database, and print and ask nothing. Where the
+        connection broke during COMMIT, `stands` tells, in a later transaction, whether what `work` returned is in the
+        database; where it is not, nothing was changed, and `work` is run again.
 
-        Raises Busy where it does not get through, and OutcomeUnknown where the connection broke during COMMIT and
-        repeating could do harm or does not get through.
+        Raises Busy where it does not get through; then nothing was changed. Raises OutcomeUnknown where the database does
+        not come back in time to be asked; `request_id` is what the user can ask by later.
         """
-        # A small table that is read whole is locked whole (predicate locks): keep writes on index scans.
-        begin = _begin("READ WRITE", self._milliseconds(timeout_seconds)) + "; SET LOCAL enable_seqscan = off"
-        return self._run(begin, work, request_id=request_id, changes=True)
+        # A small table that is read whole is locked whole (predicate locks): keep writes on index scans. The id of the
+        # transaction is for finding out, should the connection break, when the server has done with it.
+        begin = (
+            f"{self._begin('READ WRITE', timeout_seconds)}"
+            "; SET LOCAL enable_seqscan = off; SELECT pg_current_xact_id()::text AS transaction_id"
+        )
+        try:
+            for _ in range(MAX_BROKEN_COMMITS):
+                try:
+                    return self._run(begin, work, commits=True)
+                except _LostCommit as lost:
+                    log.info("The connection broke during COMMIT (%s); finding out.", _first_line(lost.error))
+                    made = self._find_out(lost, stands, request_id)
+                    interrupts.note_outcome(committed=made)
+                    if made:
+                        result: T = lost.result
+                        return result
+        except KeyboardInterrupt:
+            if interrupts.in_doubt():
+                raise InterruptedInDoubt(request_id) from None
+            raise
+        raise Busy(
+            "The connection to the database breaks whenever a change is to be committed. Nothing was changed; "
+            "please try again."
+        )
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -120,7 +152,7 @@ class Database:
             from psycopg_pool import PoolTimeout
 
             try:
-                connection = self._open_pool().getconn()
+                connection = self._open_pool().getconn(RECONNECT_SECONDS)
             except PoolTimeout:
                 raise Busy("No connection became free in time. Nothing was changed; please try again.") from None
             try:
@@ -133,47 +165,84 @@ class Database:
         yield self._connection
 
     def _run(
-        self, begin: str, work: Callable[[Transaction], T], *, request_id: str | None = None, changes: bool = False
+        self, begin: str, work: Callable[[Transaction], T], *, commits: bool = False, reconnects: bool = False
     ) -> T:
-        give_up_at = time.monotonic() + MAX_SECONDS
-        in_doubt: OutcomeUnknown | None = None
-        was_lost = False
+        """Run one transaction, as often as it takes.
+
+        `commits` says that it changes something: a COMMIT that breaks raises _LostCommit. With `reconnects` a database that
+        cannot be reached is waited for, as it is when a connection that was there breaks.
+        """
+        began = time.monotonic()
         for attempt in itertools.count(1):
             failure: BookingError
             try:
                 with self.connection() as connection:
-                    return _attempt(connection, begin, work, changes=changes)
+                    return _attempt(connection, begin, work, commits=commits)
             except (pg.SerializationFailure, pg.DeadlockDetected) as error:
                 failure, reason = Busy("Too many people are changing the same thing at once."), _first_line(error)
-            except _LostDuringCommit as error:
-                reason = "the connection broke during COMMIT"
-                failure = in_doubt = _outcome_unknown(request_id)
-                if request_id is None:
-                    raise in_doubt from error.__cause__
-                was_lost = True
+                over = attempt >= MAX_ATTEMPTS or time.monotonic() - began > MAX_SECONDS
             except psycopg.OperationalError as error:
                 if not _is_lost(error, connection):
-                    _raise_known(error, in_doubt)
+                    raise_translated(error)
                 failure, reason = DatabaseUnavailable(f"The database went away: {_first_line(error)}."), str(error)
-                was_lost = True
+                reconnects, over = True, time.monotonic() - began > RECONNECT_SECONDS
             except psycopg.Error as error:
-                _raise_known(error, in_doubt)
+                raise_translated(error)
             except (DatabaseUnavailable, Busy) as error:
-                if not was_lost:
+                if not reconnects:
                     raise
                 failure, reason = error, str(error)
+                over = time.monotonic() - began > RECONNECT_SECONDS
 
-            pause = random.uniform(0, min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt))
-            if attempt >= MAX_ATTEMPTS or time.monotonic() + pause > give_up_at:
-                if isinstance(failure, Busy) and not in_doubt:
-                    raise Busy(f"{failure} It was tried {attempt} times and nothing was changed; please try again.")
-                raise in_doubt or failure
+            if over and isinstance(failure, Busy):
+                raise Busy(f"{failure} It was tried {attempt} times and nothing was changed; please try again.")
+            if over:
+                raise failure
+            pause = _pause(attempt)
             log.info("Attempt %d failed (%s); trying again in %.0f ms.", attempt, reason, pause * 1000)
             time.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _milliseconds(self, timeout_seconds: float | None) -> int:
-        return max(self._timeout_ms, round((timeout_seconds or 0) * 1000))
+    def _find_out(
+        self, lost: "_LostCommit", stands: Callable[[Transaction, Any], bool], request_id: str | None
+    ) -> bool:
+        """Tell whether a transaction stands whose COMMIT was never answered; raises OutcomeUnknown."""
+
+        def ended(tx: Transaction) -> bool:
+            row = tx.one("db.transaction_status", {"id": lost.transaction_id})
+            return row is None or row["status"] != "in progress"
+
+        def look(tx: Transaction) -> bool:
+            # What is seen may not have reached a synchronous standby yet. This transaction's own COMMIT comes after it in
+            # the log, and is only answered when that has arrived there.
+            tx.one("db.write_to_log")
+            return stands(tx, lost.result)
+
+        give_up_at = time.monotonic() + RECONNECT_SECONDS
+        pauses = map(_pause, itertools.count(1))
+        try:
+            while not self._has_ended(ended):
+                if time.monotonic() > give_up_at:
+                    raise Busy("The lost transaction does not end.")
+                time.sleep(next(pauses))
+            return self._run(self._begin("READ WRITE"), look, reconnects=True)
+        except (DatabaseUnavailable, Busy, NotSetUp) as error:
+            raise OutcomeUnknown(request_id) from error
+
+    def _has_ended(self, ended: Callable[[Transaction], bool]) -> bool:
+        try:
+            return self._run(self._begin("READ ONLY"), ended, reconnects=True)
+        except pg.InvalidParameterValue:
+            return True  # "is in the future": after a crash, or on a standby, the server has never heard of it
+
+    def _begin(self, access: str, timeout_seconds: float | None = None) -> str:
+        timeout_ms = max(self._timeout_ms, round((timeout_seconds or 0) * 1000))
+        return (
+            f"BEGIN ISOLATION LEVEL SERIALIZABLE {access}"
+            f"; SET LOCAL search_path = {SCHEMA}"
+            f"; SET LOCAL statement_timeout = {timeout_ms}"
+            f"; SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_SECONDS * 1000}"
+        )
 
     def _open_pool(self) -> "ConnectionPool[Connection]":
         from psycopg_pool import ConnectionPool
@@ -182,8 +251,8 @@ class Database:
             if self._pool is None:
                 self._connect().close()  # shows the real error at once, where the pool would wait for its timeout
                 self._pool = ConnectionPool(
-                    self.server.conninfo(),
-                    kwargs=_CONNECT_OPTIONS,
+                    patient(self.server.conninfo()),
+                    kwargs=OPTIONS,
                     connection_class=Connection,
                     min_size=1,
                     max_size=self._pool_size,
@@ -198,33 +267,6 @@ class Database:
             if not self.server.start():
                 raise
         return connect(self.server.conninfo())
-
-
-def connect(conninfo: str) -> Connection:
-    """Connect; raises DatabaseUnavailable, or Busy where the server has no connection left."""
-    from psycopg.conninfo import conninfo_to_dict
-
-    try:
-        address = conninfo_to_dict(conninfo)
-        if any("@" in host[1:] for host in str(address.get("host", "")).split(",")):
-            raise psycopg.ProgrammingError("what stands before the last @ belongs to the password")
-        timeout = address.get("connect_timeout", CONNECT_TIMEOUT_SECONDS)
-        return psycopg.connect(conninfo, connect_timeout=timeout, **_CONNECT_OPTIONS)
-    except (psycopg.ProgrammingError, UnicodeError):
-        # The driver's own words quote from the address, and may quote the password.
-        raise DatabaseUnavailable(
-            "BOOKING_DATABASE_URL is not an address that PostgreSQL understands; "
-            "use postgresql://user:password@host:5432/name, with special characters percent-encoded."
-        ) from None
-    except psycopg.OperationalError as error:
-        # libpq indents its guesses about the cause, and ours follows.
-        lines = [line.strip() for line in str(error).splitlines() if not line.startswith("\t")]
-        reason = " ".join(lines).removeprefix("connection failed: ").removeprefix("connection is bad: ")
-        if "too many clients" in reason or "remaining connection slots" in reason or "too many connections" in reason:
-            raise Busy("The database has no connection left. Nothing was changed; please try again.") from error
-        raise DatabaseUnavailable(
-            f"The database cannot be reached: {reason.rstrip('.')}. Is it running, and is BOOKING_DATABASE_URL right?"
-        ) from error
 
 
 def violates(error: psycopg.IntegrityError, constraint: str) -> bool:
@@ -264,37 +306,23 @@ def raise_translated(error: psycopg.Error) -> NoReturn:
     raise meaning from error
 
 
-class _LostDuringCommit(Exception):
-    """The connection broke while COMMIT was under way; its cause says how."""
+class _LostCommit(Exception):
+    """The connection broke while COMMIT was under way: which transaction it was, what `work` returned, and what broke."""
+
+    def __init__(self, transaction_id: str, result: Any, error: psycopg.Error) -> None:
+        super().__init__(transaction_id)
+        self.transaction_id, self.result, self.error = transaction_id, result, error
 
 
-_CONNECT_OPTIONS: dict[str, Any] = {
-    "autocommit": True,  # the runner writes BEGIN and COMMIT itself
-    "row_factory": dict_row,
-    "application_name": "booking",
-    "client_encoding": "UTF8",
-    "prepare_threshold": None,  # prepared statements belong to a session, and a pooler shares sessions
-}
-
-
-def _begin(access: str, timeout_ms: int) -> str:
-    return (
-        f"BEGIN ISOLATION LEVEL SERIALIZABLE {access}"
-        f"; SET LOCAL search_path = {SCHEMA}"
-        f"; SET LOCAL statement_timeout = {timeout_ms}"
-        f"; SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_SECONDS * 1000}"
-    )
-
-
-def _attempt(connection: Connection, begin: str, work: Callable[[Transaction], T], *, changes: bool) -> T:
+def _attempt(connection: Connection, begin: str, work: Callable[[Transaction], T], *, commits: bool) -> T:
     interrupts.release()
     try:
-        connection.execute(begin.encode())
+        begun = connection.execute(begin.encode())
         result = work(Transaction(connection))
     except BaseException:
         _roll_back(connection)
         raise
-    if not changes:
+    if not commits:
         connection.execute("COMMIT")
         return result
     interrupts.hold_back()
@@ -302,30 +330,25 @@ def _attempt(connection: Connection, begin: str, work: Callable[[Transaction], T
         connection.execute("COMMIT")
     except psycopg.Error as error:
         if isinstance(error, psycopg.OperationalError) and _is_lost(error, connection):
-            raise _LostDuringCommit from error
+            raise _LostCommit(_transaction_id(begun), result, error) from error
         interrupts.note_outcome(committed=False)
         raise
     interrupts.note_outcome(committed=True)
     return result
 
 
-def _raise_known(error: psycopg.Error, in_doubt: OutcomeUnknown | None) -> NoReturn:
-    """Raise what `error` means; where an earlier COMMIT is in doubt, that is what matters."""
-    if in_doubt is not None:
-        raise in_doubt from error
-    raise_translated(error)
+def _transaction_id(begun: psycopg.Cursor[Row]) -> str:
+    # The last of the statements with which a write begins returns it.
+    while begun.nextset():
+        pass
+    row = begun.fetchone()
+    assert row is not None
+    return str(row["transaction_id"])
 
 
-def _outcome_unknown(request_id: str | None) -> OutcomeUnknown:
-    broke = "The connection to the database broke while the change was being committed"
-    if request_id is not None:
-        return OutcomeUnknown(
-            f"{broke}, and the database does not answer: it is not known whether the change was made. "
-            f"Repeat the command with --request-id {request_id}; then it happens once."
-        )
-    return OutcomeUnknown(
-        f"{broke}, so it is not known whether it was made. Look at the record, and repeat the command if it was not."
-    )
+def _pause(attempt: int) -> float:
+    """Return for how many seconds to wait after an attempt: longer each time, and at random, so that rivals do not meet again."""
+    return random.uniform(0, min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt))
 
 
 def _roll_back(connection: Connection) -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-from booking_cli.database import connect
+from booking_cli.connections import connect
 from booking_cli.errors import BookingError, Busy, DatabaseUnavailable
 
 DATABASE = ROLE = "booking"

@@ -142,10 +142,21 @@ class Busy(BookingError):
 
 
 class OutcomeUnknown(BookingError):
-    """The connection broke while the change was being committed."""
+    """The connection broke during COMMIT, and the database did not come back in time to be asked what happened.
+
+    `request_id` is what the change can be recognized by when the command is repeated, or None where repeating does no harm.
+    """
 
     code = "outcome_unknown"
     exit_status = 6
+    sentence = (
+        "The connection to the database broke while the change was being committed, and the database did not come back "
+        "in time: it is not known whether the change was made."
+    )
+
+    def __init__(self, request_id: str | None) -> None:
+        super().__init__(self.sentence)
+        self.request_id = request_id
 
 
 class Interrupted(BookingError):
@@ -153,3 +164,11 @@ class Interrupted(BookingError):
 
     code = "interrupted"
     exit_status = 130
+
+
+class InterruptedInDoubt(OutcomeUnknown):
+    """Ctrl-C, pressed before the answer to COMMIT was there."""
+
+    code = Interrupted.code
+    exit_status = Interrupted.exit_status
+    sentence = "Interrupted while the change was being committed; it is not known whether it was made."

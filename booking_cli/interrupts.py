@@ -42,10 +42,13 @@ def note_outcome(*, committed: bool) -> None:
     _in_doubt = False
 
 
+def in_doubt() -> bool:
+    """Tell whether a COMMIT was sent whose outcome nobody has noted yet."""
+    return _in_doubt
+
+
 def last_words() -> str:
-    """Return what is true about the changes since `install`."""
-    if _in_doubt:
-        return "Interrupted while the change was being committed; it is not known whether it was made."
+    """Return what is true about the changes since `install`, none of which is in doubt."""
     if _changed:
         return "Interrupted; what was done before is whole and stays."
     return "Interrupted; nothing was changed."

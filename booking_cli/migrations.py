@@ -15,7 +15,8 @@ import psycopg
 from psycopg import errors as pg
 
 from booking_cli import queries
-from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SCHEMA, Connection, raise_translated
+from booking_cli.connections import Connection
+from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SCHEMA, raise_translated
 from booking_cli.errors import DatabaseUnavailable, NotSetUp
 from booking_cli.models import Migration
 

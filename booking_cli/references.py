@@ -24,6 +24,11 @@ def new_reference() -> str:
             return f"{reference[:4]}-{reference[4:]}"
 
 
+def new_request_id() -> str:
+    """Return an id for a request whose user gave none."""
+    return secrets.token_hex(16)
+
+
 def parse_reference(text: str) -> str | None:
     """Return the reference in its one written form, or None where `text` is not one or was misheard.
 

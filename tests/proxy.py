@@ -24,6 +24,7 @@ class Proxy:
         open_to_read = {"hostaddr": "", "sslmode": "disable", "gssencmode": "disable"}
         self.url = make_conninfo(url, host="127.0.0.1", port=self._listener.getsockname()[1], **open_to_read)
         self.commits = 0
+        self.asked = threading.Event()  # set as soon as somebody asks what became of a transaction
         self._plan: list[tuple[str, Then]] = []
         self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept)]
@@ -47,6 +48,10 @@ class Proxy:
     def cut_after_commit(self, then: Then = lambda: None) -> None:
         """Let the next COMMIT of a write reach the server, call `then`, and cut the connection instead of answering."""
         self._plan.append(("after", then))
+
+    def delay_commit(self, until: Then) -> None:
+        """Cut the connection at the next COMMIT of a write, which only reaches the server when `until` has returned."""
+        self._plan.append(("late", until))
 
     def answer_commit(self, then: Then) -> None:
         """Let the next COMMIT of a write reach the server, call `then`, and only then pass the answer on."""
@@ -93,6 +98,8 @@ class Proxy:
                 if source is server:
                     client.sendall(data)
                     continue
+                if b"pg_xact_status" in data:
+                    self.asked.set()
                 if b"BEGIN" in data:
                     writes = b"READ WRITE" in data
                 if not (writes and b"COMMIT" in data):
@@ -100,12 +107,22 @@ class Proxy:
                     continue
                 self.commits += 1
                 what, then = self._plan.pop(0) if self._plan else ("answer", lambda: None)
-                if what == "before":
-                    then()
+                if not _commit(what, then, data, client, server):
                     return
-                server.sendall(data)
-                answer = server.recv(65536)
-                then()
-                if what == "after":
-                    return
-                client.sendall(answer)
+
+
+def _commit(what: str, then: Then, data: bytes, client: socket.socket, server: socket.socket) -> bool:
+    """Do what is planned for a COMMIT, and tell whether the connection stays."""
+    if what == "late":
+        client.shutdown(socket.SHUT_RDWR)
+    if what in ("before", "late"):
+        then()
+    if what == "before":
+        return False
+    server.sendall(data)
+    answer = server.recv(65536)
+    if what in ("after", "answer"):
+        then()
+    if what == "answer":
+        client.sendall(answer)
+    return what == "answer"

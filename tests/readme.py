@@ -100,7 +100,7 @@ def exit_statuses() -> Iterator[str]:
     yield "| exit status | meaning | `code` of the error |"
     yield "| --- | --- | --- |"
     for status, meaning in meanings.items():
-        yield f"| {status} | {meaning} | {' '.join(codes.get(status, []))} |"
+        yield f"| {status} | {meaning} | {' '.join(dict.fromkeys(codes.get(status, [])))} |"
 
 
 def json_fields() -> Iterator[str]:

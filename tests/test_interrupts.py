@@ -153,8 +153,9 @@ def test_after_the_second_press_every_further_one_is_obeyed():
 def test_the_last_words_are_true_before_during_and_after_a_commit():
     assert "nothing was changed" in interrupts.last_words()
     interrupts.hold_back()
-    assert "not known" in interrupts.last_words()
+    assert interrupts.in_doubt()
     interrupts.note_outcome(committed=False)
+    assert not interrupts.in_doubt()
     assert "nothing was changed" in interrupts.last_words()
     interrupts.note_outcome(committed=True)
     assert "what was done before is whole and stays" in interrupts.last_words()
@@ -200,6 +201,7 @@ def test_the_second_ctrl_c_leaves_a_commit_that_is_never_answered(booking, proxy
     assert (ran.status, left_in_time) == (130, [True])
     assert sql("SELECT status FROM bookings") == [{"status": "PENDING"}]
     assert "nothing was changed" not in ran.stderr
+    assert f"--request-id {sql('SELECT request_id FROM bookings')[0]['request_id']}" in ran.stderr
 
 
 @pytest.fixture

@@ -124,17 +124,17 @@ def test_confirm_and_cancel_at_once_always_end_cancelled(opened, make_slots, sql
     for slot in make_slots(ROUNDS):
         key = BookingKey(id=bookings.book(opened, request_by(slot, slot)).booking.id)
         confirmed, cancelled = at_once(
-            lambda key=key: bookings.confirm(opened, key), lambda key=key: bookings.cancel(opened, key, None)
+            lambda key=key: bookings.confirm(opened, key, "c"), lambda key=key: bookings.cancel(opened, key, None, "x")
         )
-        assert cancelled.status == "CANCELLED"
-        assert isinstance(confirmed, WrongState) or confirmed.status == "CONFIRMED"
+        assert cancelled.status_now == "CANCELLED"
+        assert isinstance(confirmed, WrongState) or confirmed.status_now == "CONFIRMED"
     assert sql("SELECT DISTINCT status FROM bookings") == [{"status": "CANCELLED"}]
 
 
 def test_many_that_confirm_one_booking_at_once_confirm_it_once(opened, slot, sql):
     key = BookingKey(id=bookings.book(opened, request_by(1, slot)).booking.id)
-    outcomes = at_once(*[lambda: bookings.confirm(opened, key)] * 10)
-    assert kinds(outcomes) == ["Booking"] + ["WrongState"] * 9
+    outcomes = at_once(*[lambda number=number: bookings.confirm(opened, key, f"c-{number}") for number in range(10)])
+    assert kinds(outcomes) == ["Answer"] + ["WrongState"] * 9
     assert sql("SELECT version FROM bookings") == [{"version": 2}]
 
 
@@ -143,7 +143,7 @@ def test_who_confirms_a_lapsed_hold_while_another_takes_the_slot_over_is_refused
         key = BookingKey(id=bookings.book(opened, request_by(1, slot)).booking.id)
         sql("UPDATE bookings SET hold_expires_at = now() - interval '1 second' WHERE id = %s", key.id)
         late, quick = at_once(
-            lambda key=key: bookings.confirm(opened, key),
+            lambda key=key: bookings.confirm(opened, key, "c"),
             lambda slot=slot: bookings.book(opened, request_by(2, slot)),
         )
         assert isinstance(late, HoldLapsed)
@@ -275,8 +275,8 @@ def test_everything_at_once_on_a_few_slots_leaves_a_sound_book(opened, make_slot
         try:
             made = bookings.book(opened, request_by(number, slot)).booking
             if number % 3:
-                bookings.confirm(opened, BookingKey(reference=made.reference))
-            bookings.cancel(opened, BookingKey(id=made.id), None)
+                bookings.confirm(opened, BookingKey(reference=made.reference), "c")
+            bookings.cancel(opened, BookingKey(id=made.id), None, "x")
         except BookingError as refusal:
             return refusal
         return None

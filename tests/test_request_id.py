@@ -1,4 +1,4 @@
-"""`booking book --request-id`: a request that is repeated happens once, and gets its first answer every time."""
+"""`--request-id`: a request that is repeated happens once, and gets its first answer every time."""
 
 import datetime as dt
 import json
@@ -200,3 +200,49 @@ def test_the_answer_keeps_the_deadline_that_was_given(booking, slots):
     assert again["hold_expires_at"] == first["hold_expires_at"]
     deadline = dt.datetime.fromisoformat(again["hold_expires_at"]) - dt.datetime.fromisoformat(again["booked_at"])
     assert deadline == dt.timedelta(minutes=10)
+
+
+@pytest.fixture
+def held(booking, slots):
+    return booking("book", slots[0], *PATIENT, "-o", "json").json["reference"]
+
+
+@pytest.mark.parametrize("command", [("confirm",), ("cancel", "--reason", "is ill")], ids=["confirm", "cancel"])
+def test_a_repeated_change_gets_its_first_answer_and_changes_nothing_more(program, booking, held, contents, command):
+    first = booking(*command, held, *KEY)
+    after_the_first = contents()
+
+    again = program(*command, held, *KEY)
+
+    assert (first.status, first.stderr) == (0, "")
+    assert (again.status, again.stdout) == (0, first.stdout)
+    assert "This request was made before" in again.stderr
+    assert contents() == after_the_first
+
+
+def test_a_confirmation_is_answered_though_the_booking_was_cancelled_since(booking, held):
+    first = booking("confirm", held, *KEY)
+    booking("cancel", held, "--reason", "is ill")
+
+    again = booking("confirm", held, *KEY)
+
+    assert (again.status, again.stdout) == (0, first.stdout)
+    assert f"booking {held} has become CANCELLED" in again.stderr
+
+
+@pytest.mark.parametrize("command", ["confirm", "cancel"])
+@pytest.mark.parametrize("key", [(), ("--request-id", "call-18")], ids=["without", "with another request id"])
+def test_somebody_elses_change_is_refused_and_not_answered(booking, held, contents, command, key):
+    booking(command, held, *KEY)
+    before = contents()
+
+    ran = booking(command, held, *key, "-o", "json")
+
+    assert (ran.status, ran.stdout, ran.error["code"]) == (4, "", "wrong_state")
+    assert contents() == before
+
+
+def test_one_request_id_books_confirms_and_cancels(booking, slots):
+    reference = booking("book", slots[0], *PATIENT, *KEY).json["reference"]
+    assert booking("confirm", reference, *KEY).json["status"] == "CONFIRMED"
+    assert booking("cancel", reference, *KEY).json["status"] == "CANCELLED"

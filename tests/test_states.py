@@ -216,13 +216,20 @@ def test_what_is_neither_a_number_nor_a_reference_is_a_usage_error(booking, comm
     assert booking(command, key).status == 2
 
 
-@pytest.mark.parametrize("change", [bookings.confirm, lambda book, key: bookings.cancel(book, key, None)])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda book, key, number: bookings.confirm(book, key, f"request {number}"),
+        lambda book, key, number: bookings.cancel(book, key, None, f"request {number}"),
+    ],
+    ids=["confirm", "cancel"],
+)
 def test_of_ten_who_change_a_booking_at_once_one_does(opened, sql, booked, change):
     key = BookingKey(id=booked("PENDING")["id"])
 
-    def attempt(_: int) -> bool:
+    def attempt(number: int) -> bool:
         try:
-            change(opened, key)
+            change(opened, key, number)
         except Refused:
             return False
         return True

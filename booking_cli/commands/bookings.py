@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,6 +33,21 @@ from booking_cli.inputs import (
 )
 from booking_cli.models import Booking, HistoryEntry
 from booking_cli.output import Many, One, Result, tell
+from booking_cli.references import new_request_id
+
+if TYPE_CHECKING:
+    from booking_cli.book import Book
+    from booking_cli.repository.bookings import Answer
+
+
+RequestIdOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY",
+        parser=checked(parse_request_id),
+        help="Do it only once, however often the command runs with this key.",
+    ),
+]
 
 
 class Status(StrEnum):
@@ -66,14 +81,7 @@ def book(
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="Even if the patient has another booking at that time.")
     ] = False,
-    request_id: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            parser=checked(parse_request_id),
-            help="Do it only once, however often the command runs with this key.",
-        ),
-    ] = None,
+    request_id: RequestIdOption = None,
 ) -> Result:
     """Hold a slot for a patient.
 
@@ -82,8 +90,6 @@ def book(
     if confirm and hold is not None:
         raise InvalidInput("Use either --confirm or --hold: what is confirmed at once is not held.")
     opened = open_book(ctx)
-    import uuid
-
     from booking_cli.repository import bookings
 
     request = bookings.BookingRequest(
@@ -92,17 +98,13 @@ def book(
         patient_email=email,
         patient_phone=phone,
         hold_minutes=None if confirm else hold or opened.hold_minutes,
-        request_id=request_id or uuid.uuid4().hex,
+        request_id=request_id or new_request_id(),
         allow_overlap=allow_overlap,
     )
     answer = bookings.book(opened, request)
     made = answer.booking
     if answer.repeated and request_id:
-        tell(f"This request was made before, and booked once: {made.reference}.")
-        if answer.status_now != made.status:
-            tell(f"Since then booking {made.reference} has become {answer.status_now}.")
-        elif made.status == "PENDING" and made.hold_expires_at and made.hold_expires_at <= opened.now:
-            tell(f"Since then the hold of booking {made.reference} has lapsed.")
+        _tell_what_became_of(opened, answer, "booked once")
     if made.status == "CONFIRMED":
         return One(made, f"Booked and confirmed: {made.reference}.")
     assert made.hold_expires_at is not None
@@ -112,13 +114,15 @@ def book(
     )
 
 
-def confirm(ctx: typer.Context, booking: BookingArgument) -> Result:
+def confirm(ctx: typer.Context, booking: BookingArgument, request_id: RequestIdOption = None) -> Result:
     """Confirm a hold."""
     opened = open_book(ctx)
     from booking_cli.repository import bookings
 
-    confirmed = bookings.confirm(opened, booking)
-    return One(confirmed, f"Confirmed: {confirmed.reference}.")
+    answer = bookings.confirm(opened, booking, request_id or new_request_id())
+    if answer.repeated:
+        _tell_what_became_of(opened, answer, "confirmed once")
+    return One(answer.booking, f"Confirmed: {answer.booking.reference}.")
 
 
 def cancel(
@@ -127,13 +131,16 @@ def cancel(
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", parser=checked(parse_reason), help="Why; kept in the history.")
     ] = None,
+    request_id: RequestIdOption = None,
 ) -> Result:
     """Cancel a hold or a confirmed booking."""
     opened = open_book(ctx)
     from booking_cli.repository import bookings
 
-    cancelled = bookings.cancel(opened, booking, reason)
-    return One(cancelled, f"Cancelled: {cancelled.reference}.")
+    answer = bookings.cancel(opened, booking, reason, request_id or new_request_id())
+    if answer.repeated:
+        _tell_what_became_of(opened, answer, "cancelled once")
+    return One(answer.booking, f"Cancelled: {answer.booking.reference}.")
 
 
 def show(ctx: typer.Context, booking: BookingArgument) -> Result:
@@ -201,6 +208,15 @@ def expire(
         return One(expiry, "No hold has lapsed.", details=False)
     headline = f"Released {expiry.expired} lapsed hold{'s' * (expiry.expired != 1)}."
     return One(expiry, headline, many=Many(Booking, expiry.bookings, "booking", opened.zone.key))
+
+
+def _tell_what_became_of(book: "Book", answer: "Answer", what: str) -> None:
+    first = answer.booking
+    tell(f"This request was made before, and {what}: {first.reference}.")
+    if answer.status_now != first.status:
+        tell(f"Since then booking {first.reference} has become {answer.status_now}.")
+    elif first.status == "PENDING" and first.hold_expires_at and first.hold_expires_at <= book.now:
+        tell(f"Since then the hold of booking {first.reference} has lapsed.")
 
 
 def register(app: typer.Typer) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from booking_cli.book import Book
-from booking_cli.database import Row, Transaction
+from booking_cli.connections import Row
+from booking_cli.database import Transaction
 from booking_cli.errors import (
     Busy,
     HoldLapsed,
@@ -19,7 +20,7 @@ from booking_cli.errors import (
 )
 from booking_cli.inputs import BookingKey
 from booking_cli.models import Booking, Expiry, HistoryEntry
-from booking_cli.references import new_reference
+from booking_cli.references import new_reference, new_request_id
 from booking_cli.repository import doctors, rows, slots
 
 EXPIRE_BATCH = 1000
@@ -70,22 +71,47 @@ def book(book: Book, request: BookingRequest) -> Answer:
     raise Busy(f"Slot {request.slot_id} changes all the time. Nothing was booked; please try again.")
 
 
-def confirm(book: Book, key: BookingKey) -> Booking:
-    """Confirm a hold and return the booking; raises NotFound, HoldLapsed and WrongState."""
-    parameters = {"id": key.id, "reference": key.reference, "actor": book.actor}
-    row = book.database.write(lambda tx: tx.one("bookings.confirm", parameters))
-    if row is None:
+def confirm(book: Book, key: BookingKey, request_id: str) -> Answer:
+    """Confirm a hold and return the booking; raises NotFound, HoldLapsed and WrongState.
+
+    A request id that confirmed this booking before gets its first answer again.
+    """
+    parameters = {"id": key.id, "reference": key.reference, "request_id": request_id, "actor": book.actor}
+    row = book.database.write(
+        lambda tx: tx.one("bookings.confirm", parameters),
+        stands=lambda tx, made: _is_recorded(tx, made, "CONFIRMED", request_id),
+        request_id=request_id,
+    )
+    if row:
+        return _made(book, row)
+    if not (found := _repeated_change(book, key, "CONFIRMED", request_id)):
         raise _why_not_confirmed(book, find(book, key))
-    return rows.booking(row, book.zone)
+    first = replace(found, status="CONFIRMED", cancelled_at=None, reason=None, version=2)
+    return Answer(first, status_now=found.status, repeated=True)
 
 
-def cancel(book: Book, key: BookingKey, reason: str | None) -> Booking:
-    """Cancel a hold or a confirmed booking and return it; raises NotFound and WrongState."""
-    parameters = {"id": key.id, "reference": key.reference, "reason": reason, "actor": book.actor}
-    row = book.database.write(lambda tx: tx.one("bookings.cancel", parameters))
-    if row is None:
+def cancel(book: Book, key: BookingKey, reason: str | None, request_id: str) -> Answer:
+    """Cancel a hold or a confirmed booking and return it; raises NotFound and WrongState.
+
+    A request id that cancelled this booking before gets its first answer again.
+    """
+    parameters = {
+        "id": key.id,
+        "reference": key.reference,
+        "reason": reason,
+        "request_id": request_id,
+        "actor": book.actor,
+    }
+    row = book.database.write(
+        lambda tx: tx.one("bookings.cancel", parameters),
+        stands=lambda tx, made: _is_recorded(tx, made, "CANCELLED", request_id),
+        request_id=request_id,
+    )
+    if row:
+        return _made(book, row)
+    if not (found := _repeated_change(book, key, "CANCELLED", request_id)):
         raise _why_not_cancelled(find(book, key))
-    return rows.booking(row, book.zone)
+    return Answer(found, status_now=found.status, repeated=True)
 
 
 def find(book: Book, key: BookingKey) -> Booking:
@@ -129,9 +155,8 @@ def history(book: Book, key: BookingKey) -> list[HistoryEntry]:
 def expire(book: Book) -> Expiry:
     """Let every lapsed hold fail, in transactions of a thousand, and return them; others may do the same meanwhile."""
     released: list[Booking] = []
-    parameters = {"batch": EXPIRE_BATCH, "actor": book.actor}
     try:
-        while batch := book.database.write(lambda tx: tx.all("bookings.expire", parameters)):
+        while batch := _expire_batch(book):
             released.extend(rows.booking(row, book.zone) for row in batch)
     except Busy as error:
         if released:
@@ -140,6 +165,14 @@ def expire(book: Book) -> Expiry:
             ) from error
         raise
     return Expiry(len(released), released)
+
+
+def _expire_batch(book: Book) -> list[Row]:
+    request_id = new_request_id()
+    return book.database.write(
+        lambda tx: tx.all("bookings.expire", {"batch": EXPIRE_BATCH, "request_id": request_id, "actor": book.actor}),
+        stands=lambda tx, made: bool(made) and _is_recorded(tx, made[0], "FAILED", request_id),
+    )
 
 
 def _insert(book: Book, request: BookingRequest, *, take_over: bool) -> Row | None:
@@ -158,10 +191,14 @@ def _insert(book: Book, request: BookingRequest, *, take_over: bool) -> Row | No
 
     def work(tx: Transaction) -> Row | None:
         if take_over:
-            tx.all("bookings.release_lapsed_hold", {"slot_id": request.slot_id, "actor": book.actor})
+            tx.all("bookings.release_lapsed_hold", parameters)
         return tx.one("bookings.book", parameters)
 
-    return book.database.write(work, request_id=request.request_id)
+    def stands(tx: Transaction, made: Row | None) -> bool:
+        found = tx.one("bookings.find_request", {"request_id": request.request_id})
+        return made is not None and found is not None and found["reference"] == made["reference"]
+
+    return book.database.write(work, stands=stands, request_id=request.request_id)
 
 
 def _before_booking(tx: Transaction, book: Book, request: BookingRequest) -> Answer | None:
@@ -238,6 +275,21 @@ def _repeated(tx: Transaction, book: Book, request: BookingRequest) -> Answer | 
         version=1,
     )
     return Answer(first, status_now=made.status, repeated=True)
+
+
+def _is_recorded(tx: Transaction, made: Row | None, status: str, request_id: str) -> bool:
+    """Tell whether the history says that a request brought a booking into a state."""
+    if made is None:
+        return False
+    parameters = {"id": made["id"], "reference": None, "status": status, "request_id": request_id}
+    return tx.one("bookings.find_change", parameters) is not None
+
+
+def _repeated_change(book: Book, key: BookingKey, status: str, request_id: str) -> Booking | None:
+    """Return the booking as it is now, where this very request brought it into a state before."""
+    parameters = {"id": key.id, "reference": key.reference, "status": status, "request_id": request_id}
+    row = book.database.read(lambda tx: tx.one("bookings.find_change", parameters))
+    return rows.booking(row, book.zone) if row else None
 
 
 def _made(book: Book, row: Row) -> Answer:

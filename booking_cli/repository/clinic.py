@@ -4,7 +4,8 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo, available_timezones
 
 from booking_cli.book import Book
-from booking_cli.database import Row, Transaction
+from booking_cli.connections import Row
+from booking_cli.database import Transaction
 from booking_cli.errors import InvalidInput
 from booking_cli.inputs import quote
 from booking_cli.models import Clinic
@@ -22,9 +23,13 @@ def update(book: Book, *, name: str | None, timezone: str | None, hold_minutes: 
             return None
         return tx.one("clinic.update", parameters)
 
+    def stands(tx: Transaction, made: Row | None) -> bool:
+        found = tx.one("clinic.open")
+        return made is not None and found is not None and found["updated_at"] == made["updated_at"]
+
     # Both must know it: the database for statistics by day, this program for everything else.
     known = timezone is None or (timezone in available_timezones() and timezone not in _PLACEHOLDERS)
-    row = book.database.write(work) if known else None
+    row = book.database.write(work, stands=stands) if known else None
     if row is None:
         raise InvalidInput(f"There is no time zone {quote(timezone or '')}; it is written like Europe/Berlin.")
     zone = ZoneInfo(row["timezone"])

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from psycopg import errors as pg
 
 from booking_cli.book import Book
+from booking_cli.connections import Row
 from booking_cli.database import Transaction, violates
-from booking_cli.errors import DoctorInactive, EmailTaken, InUse, NotFound, VersionConflict
+from booking_cli.errors import DoctorInactive, EmailTaken, InUse, NotFound, OutcomeUnknown, VersionConflict
 from booking_cli.inputs import DoctorKey
 from booking_cli.models import Doctor
 from booking_cli.repository import rows
@@ -60,8 +61,13 @@ def listing(
 def add(book: Book, *, name: str, specialization: str, email: str, phone: str | None) -> Doctor:
     """Add a doctor and return them; raises EmailTaken."""
     parameters = {"name": name, "specialization": specialization, "email": email, "phone": phone}
+
+    def stands(tx: Transaction, made: Row | None) -> bool:
+        found = _by_id(tx, made)
+        return made is not None and found is not None and found["created_at"] == made["created_at"]
+
     try:
-        row = book.database.write(lambda tx: tx.one("doctors.add", parameters))
+        row = book.database.write(lambda tx: tx.one("doctors.add", parameters), stands=stands)
     except pg.UniqueViolation as error:
         raise _email_taken(error, email) from error
     assert row is not None
@@ -80,8 +86,19 @@ def update(book: Book, key: DoctorKey, change: DoctorChange, *, if_version: int 
         "phone": change.phone,
         "active": change.active,
     }
+
+    def stands(tx: Transaction, made: Row | None) -> bool:
+        found = _by_id(tx, made)
+        if made is None or found is None or found["version"] < made["version"]:
+            return False
+        if (
+            found["version"] > made["version"]
+        ):  # somebody else has changed it since, and it may be ours that they changed
+            raise OutcomeUnknown(None)
+        return bool(found["updated_at"] == made["updated_at"])
+
     try:
-        row = book.database.write(lambda tx: tx.one("doctors.update", parameters))
+        row = book.database.write(lambda tx: tx.one("doctors.update", parameters), stands=stands)
     except pg.UniqueViolation as error:
         raise _email_taken(error, change.email) from error
     if row is None:
@@ -97,12 +114,19 @@ def delete(book: Book, key: DoctorKey) -> Doctor:
     """Delete a doctor who has no slots and return them; raises NotFound and InUse."""
     doctor = find(book, key)
     try:
-        row = book.database.write(lambda tx: tx.one("doctors.delete", {"id": doctor.id}))
+        row = book.database.write(
+            lambda tx: tx.one("doctors.delete", {"id": doctor.id}),
+            stands=lambda tx, deleted: deleted is not None and _by_id(tx, deleted) is None,
+        )
     except pg.ForeignKeyViolation as error:
         raise _in_use(book, doctor) from error
     if row is None:
         raise _not_found(key)
     return doctor
+
+
+def _by_id(tx: Transaction, row: Row | None) -> Row | None:
+    return tx.one("doctors.find", {"id": row["id"], "email": None}) if row else None
 
 
 def _not_found(key: DoctorKey) -> NotFound:

@@ -3,7 +3,7 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from booking_cli.database import Row
+from booking_cli.connections import Row
 from booking_cli.models import Booking, Doctor, HistoryEntry, Slot
 
 _STATUS_OF_SLOT = {None: "free", "PENDING": "held", "CONFIRMED": "booked"}

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from psycopg import errors as pg
 
 from booking_cli.book import Book
-from booking_cli.database import Row, Transaction
+from booking_cli.connections import Row
+from booking_cli.database import Transaction
 from booking_cli.errors import Busy, InUse, NotFound, SlotInPast, SlotOverlap
 from booking_cli.inputs import DoctorKey
 from booking_cli.models import BulkResult, Doctor, Slot
@@ -56,7 +57,10 @@ def add(book: Book, key: DoctorKey, starts_at: dt.datetime, minutes: int) -> Slo
     """Add a slot and return it; raises NotFound, DoctorInactive, SlotInPast and SlotOverlap."""
     doctor = doctors.find_active(book, key)
     parameters = {"doctor_id": doctor.id, "starts_at": starts_at, "minutes": minutes}
-    row = book.database.write(lambda tx: tx.one("slots.add", parameters))
+    row = book.database.write(
+        lambda tx: tx.one("slots.add", parameters),
+        stands=lambda tx, added: added is not None and _is_there(tx, added),
+    )
     if row is None:
         raise _why_not_added(book, doctor, book.database.read(lambda tx: tx.one("slots.why_not_added", parameters)))
     return rows.slot(row, book.zone)
@@ -81,7 +85,12 @@ def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes:
             raise doctors.inactive(doctor.id, doctor.name)
         return created, outlook
 
-    created, outlook = book.database.write(work, timeout_seconds=LONG_SECONDS)
+    def stands(tx: Transaction, result: tuple[list[Row], Row]) -> bool:
+        created, _ = result
+        # They were created together; two are looked at because somebody may have deleted one meanwhile.
+        return bool(created) and (_is_there(tx, created[0]) or _is_there(tx, created[-1]))
+
+    created, outlook = book.database.write(work, stands=stands, timeout_seconds=LONG_SECONDS)
     return BulkResult(
         planned=len(starts),
         created=len(created),
@@ -117,12 +126,20 @@ def delete(book: Book, slot_id: int) -> Slot:
     """Delete a slot that never had a booking and return it; raises NotFound and InUse."""
     slot = find(book, slot_id)
     try:
-        row = book.database.write(lambda tx: tx.one("slots.delete", {"id": slot_id}))
+        row = book.database.write(
+            lambda tx: tx.one("slots.delete", {"id": slot_id}),
+            stands=lambda tx, deleted: deleted is not None and tx.one("slots.find", {"id": slot_id}) is None,
+        )
     except pg.ForeignKeyViolation as error:
         raise _in_use(book, slot_id) from error
     if row is None:
         raise not_found(slot_id)
     return slot
+
+
+def _is_there(tx: Transaction, created: Row) -> bool:
+    found = tx.one("slots.find", {"id": created["id"]})
+    return found is not None and all(found[name] == created[name] for name in ("doctor_id", "starts_at", "ends_at"))
 
 
 def _outlook(tx: Transaction, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> Row:

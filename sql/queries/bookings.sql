@@ -30,6 +30,16 @@ JOIN doctors d ON d.id = s.doctor_id
 LEFT JOIN booking_history h ON h.booking_id = b.id AND h.from_status IS NULL
 WHERE b.request_id = %(request_id)s::text;
 
+-- name: find_change
+-- The booking, by number or by reference, where a request brought it into a state.
+SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization
+FROM bookings b
+JOIN booking_history h ON h.booking_id = b.id
+                      AND h.to_status = %(status)s::text AND h.request_id = %(request_id)s::text
+JOIN slots s ON s.id = b.slot_id
+JOIN doctors d ON d.id = s.doctor_id
+WHERE b.id = %(id)s::bigint OR b.reference = %(reference)s::text;
+
 -- name: find_overlap
 -- A booking that the same patient has at a time that overlaps the slot's; the slot itself is left to who books it.
 SELECT b.reference, b.status, s.starts_at, d.name AS doctor_name
@@ -88,8 +98,8 @@ WITH failed AS (
     WHERE slot_id = %(slot_id)s::bigint AND status = 'PENDING' AND hold_expires_at <= now()
     RETURNING id, reason
 )
-INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason)
-SELECT id, %(actor)s::text, 'PENDING', 'FAILED', reason FROM failed
+INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
+SELECT id, %(actor)s::text, 'PENDING', 'FAILED', reason, %(request_id)s::text FROM failed
 RETURNING booking_id;
 
 -- name: confirm
@@ -100,8 +110,8 @@ WITH confirmed AS (
     WHERE (id = %(id)s::bigint OR reference = %(reference)s::text) AND status = 'PENDING' AND hold_expires_at > now()
     RETURNING *
 ), recorded AS (
-    INSERT INTO booking_history (booking_id, actor, from_status, to_status)
-    SELECT id, %(actor)s::text, 'PENDING', 'CONFIRMED' FROM confirmed
+    INSERT INTO booking_history (booking_id, actor, from_status, to_status, request_id)
+    SELECT id, %(actor)s::text, 'PENDING', 'CONFIRMED', %(request_id)s::text FROM confirmed
 )
 SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization
 FROM confirmed b
@@ -123,8 +133,8 @@ WITH target AS (
     WHERE b.id = target.id
     RETURNING b.*, target.status AS from_status
 ), recorded AS (
-    INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason)
-    SELECT id, %(actor)s::text, from_status, 'CANCELLED', reason FROM cancelled
+    INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
+    SELECT id, %(actor)s::text, from_status, 'CANCELLED', reason, %(request_id)s::text FROM cancelled
 )
 SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization
 FROM cancelled b
@@ -147,8 +157,8 @@ WITH lapsed AS (
     WHERE b.id = lapsed.id
     RETURNING b.*
 ), recorded AS (
-    INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason)
-    SELECT id, %(actor)s::text, 'PENDING', 'FAILED', reason FROM failed
+    INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
+    SELECT id, %(actor)s::text, 'PENDING', 'FAILED', reason, %(request_id)s::text FROM failed
 )
 SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization
 FROM failed b

@@ -1,0 +1,59 @@
+"""Connecting to the server: with which options, and what to say where it does not work."""
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from booking_cli.errors import Busy, DatabaseUnavailable
+
+Row = DictRow
+Connection = psycopg.Connection[DictRow]
+
+# What the address may set otherwise. A network that swallows everything must not let a command wait for ever: a peer that
+# is silent for 30 seconds is taken for dead, where it is on another machine (sockets of this one know by themselves).
+_PATIENCE: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+OPTIONS: dict[str, Any] = {
+    "autocommit": True,  # the runner writes BEGIN and COMMIT itself
+    "row_factory": dict_row,
+    "application_name": "booking",
+    "client_encoding": "UTF8",
+    "prepare_threshold": None,  # prepared statements belong to a session, and a pooler shares sessions
+}
+
+
+def connect(conninfo: str) -> Connection:
+    """Connect; raises DatabaseUnavailable, or Busy where the server has no connection left."""
+    try:
+        return psycopg.connect(patient(conninfo), **OPTIONS)
+    except (psycopg.ProgrammingError, UnicodeError):
+        # The driver's own words quote from the address, and may quote the password.
+        raise DatabaseUnavailable(
+            "BOOKING_DATABASE_URL is not an address that PostgreSQL understands; "
+            "use postgresql://user:password@host:5432/name, with special characters percent-encoded."
+        ) from None
+    except psycopg.OperationalError as error:
+        # libpq indents its guesses about the cause, and ours follows.
+        lines = [line.strip() for line in str(error).splitlines() if not line.startswith("\t")]
+        reason = " ".join(lines).removeprefix("connection failed: ").removeprefix("connection is bad: ")
+        if "too many clients" in reason or "remaining connection slots" in reason or "too many connections" in reason:
+            raise Busy("The database has no connection left. Nothing was changed; please try again.") from error
+        raise DatabaseUnavailable(
+            f"The database cannot be reached: {reason.rstrip('.')}. Is it running, and is BOOKING_DATABASE_URL right?"
+        ) from error
+
+
+def patient(conninfo: str) -> str:
+    """Return an address with limits to waiting where it sets none; raises psycopg.ProgrammingError where it is none."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    address = conninfo_to_dict(conninfo)
+    if any("@" in host[1:] for host in str(address.get("host", "")).split(",")):
+        raise psycopg.ProgrammingError("what stands before the last @ belongs to the password")
+    return make_conninfo(**{**_PATIENCE, **address})

@@ -1,0 +1,325 @@
+"""A connection that breaks during COMMIT: every command finds out what happened, and says so or how to settle it."""
+
+import datetime as dt
+import shlex
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from booking_cli import book as books
+from booking_cli import database as runner
+from booking_cli.database import Database
+from booking_cli.errors import Busy, OutcomeUnknown, VersionConflict, WrongState
+from booking_cli.inputs import BookingKey, DoctorKey
+from booking_cli.repository import bookings, clinic, doctors, slots
+from booking_cli.repository.doctors import DoctorChange
+from tests.proxy import Proxy
+from tests.waiting import PATIENCE_SECONDS, wait_for_lock_waiter
+
+PATIENT = ("--name", "Pat O'Neill", "--email", "pat@example.com")
+CUTS = ("cut_before_commit", "cut_after_commit")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the book: how to make it, its answer, and a query with what it returns where the change was made once."""
+
+    make: Callable[[books.Book], Any]
+    answer: Any
+    query: str
+    once: Any
+
+
+def request_for(slot, request_id="r-1"):
+    return bookings.BookingRequest(slot, "Pat", "pat@example.com", None, 5, request_id)
+
+
+def noon(book):
+    return (book.now + dt.timedelta(days=20)).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+def load(book):
+    starts = [noon(book) + dt.timedelta(minutes=30 * number) for number in range(4)]
+    return slots.add_many(book, doctors.find(book, DoctorKey(id=1)), starts, 30, strict=False)
+
+
+def history_of(*ids):
+    return f"SELECT string_agg(to_status, ' ' ORDER BY id) FROM booking_history WHERE booking_id IN ({', '.join(ids)})"
+
+
+# Slot 1 is held by booking 1, the holds of bookings 2 and 3 on slots 2 and 3 have lapsed, slot 4 is free: see `held`.
+CHANGES = {
+    "book": Change(
+        lambda book: bookings.book(book, request_for(4)).status_now,
+        "PENDING",
+        "SELECT count(*) FROM bookings WHERE slot_id = 4 AND request_id = 'r-1'",
+        1,
+    ),
+    "take a slot over": Change(
+        lambda book: bookings.book(book, request_for(2)).status_now, "PENDING", "SELECT string_agg(status, ' ' ORDER BY id) FROM bookings WHERE slot_id = 2", "FAILED PENDING"
+    ),
+    "confirm": Change(
+        lambda book: bookings.confirm(book, BookingKey(id=1), "c-1").booking.status,
+        "CONFIRMED",
+        history_of("1"),
+        "PENDING CONFIRMED",
+    ),
+    "cancel": Change(
+        lambda book: bookings.cancel(book, BookingKey(id=1), "ill", "c-1").booking.reason,
+        "ill",
+        history_of("1"),
+        "PENDING CANCELLED",
+    ),
+    "expire": Change(
+        lambda book: [booking.id for booking in bookings.expire(book).bookings],
+        [2, 3],
+        history_of("2", "3"),
+        "PENDING PENDING FAILED FAILED",
+    ),
+    "add a slot": Change(
+        lambda book: slots.add(book, DoctorKey(id=1), noon(book), 30).status, "free", "SELECT count(*) FROM slots", 5
+    ),
+    "load slots": Change(
+        lambda book: (load(book).created, load(book).existing), (4, 4), "SELECT count(*) FROM slots", 8
+    ),
+    "delete a slot": Change(lambda book: slots.delete(book, 4).id, 4, "SELECT count(*) FROM slots", 3),
+    "add a doctor": Change(
+        lambda book: doctors.add(book, name="Cleo", specialization="x", email="c@x.de", phone=None).version,
+        1,
+        "SELECT count(*) FROM doctors",
+        3,
+    ),
+    "change a doctor": Change(
+        lambda book: doctors.update(book, DoctorKey(id=1), DoctorChange(name="Cleo"), if_version=1).version,
+        2,
+        "SELECT version FROM doctors WHERE name = 'Cleo'",
+        2,
+    ),
+    "delete a doctor": Change(
+        lambda book: doctors.delete(book, DoctorKey(id=2)).email, "bo@x.de", "SELECT count(*) FROM doctors", 1
+    ),
+    "set the clinic": Change(
+        lambda book: clinic.update(book, name="New", timezone=None, hold_minutes=None).name,
+        "New",
+        "SELECT name FROM clinic",
+        "New",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def proxy(url):
+    with Proxy(url) as opened:
+        yield opened
+
+
+@pytest.fixture(params=[0, 4], ids=["one connection", "pool"])
+def book(request, proxy, monkeypatch):
+    """The book, opened through the proxy."""
+    monkeypatch.setenv("BOOKING_ACTOR", "tester")
+    books.settings.load.cache_clear()
+    with Database(books.OwnServer(proxy.url), statement_timeout=5, pool_size=request.param) as database:
+        yield books.open_book(database)
+    books.settings.load.cache_clear()
+
+
+@pytest.fixture
+def held(slots, sql):
+    """Booking 1 holds slot 1; the holds of bookings 2 and 3 have lapsed; slot 4 is free, and doctor 2 has no slots."""
+    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Bo', 'x', 'bo@x.de')")
+    sql("""
+        WITH held AS (
+            INSERT INTO bookings (reference, slot_id, patient_name, patient_email, status, hold_expires_at, request_id)
+            SELECT 'HELD-' || id, id, 'Pat ' || id, 'pat@example.com', 'PENDING',
+                   now() + interval '1 hour' * (1.5 - id), 'hold ' || id
+            FROM slots WHERE id <= 3 ORDER BY id
+            RETURNING id
+        )
+        INSERT INTO booking_history (booking_id, actor, to_status) SELECT id, 'tester', 'PENDING' FROM held""")
+    return sql
+
+
+@pytest.fixture
+def value(sql):
+    return lambda query: next(iter(sql(query)[0].values()))
+
+
+@pytest.fixture
+def soon_given_up(monkeypatch):
+    monkeypatch.setattr(runner, "RECONNECT_SECONDS", 0.5)
+
+
+@pytest.fixture(autouse=True)
+def _book_is_sound_afterwards(booking):
+    yield
+    ran = booking("verify", "-o", "json")
+    assert (ran.status, ran.json) == (0, [])
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.usefixtures("held")
+def test_a_change_whose_commit_broke_is_made_once_and_answered_as_usual(book, proxy, value, change, cut):
+    for _ in range(2):  # what finds out can be cut off as well
+        getattr(proxy, cut)()
+    assert change.make(book) == change.answer
+    assert value(change.query) == change.once
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.usefixtures("held")
+def test_a_commit_that_reaches_the_server_late_is_waited_for(book, proxy, value, change):
+    proxy.delay_commit(until=lambda: proxy.asked.wait(PATIENCE_SECONDS))
+    assert change.make(book) == change.answer
+    assert proxy.asked.is_set()
+    assert value(change.query) == change.once
+
+
+@pytest.mark.usefixtures("held")
+def test_a_transaction_that_the_server_has_never_heard_of_has_ended(book, proxy, value, monkeypatch):
+    """As after a crash, or on a standby that took over: the number was given, and is not known any more."""
+    monkeypatch.setattr(runner, "_transaction_id", lambda _begun: "999999999999")
+    proxy.cut_before_commit()
+    assert CHANGES["confirm"].make(book) == "CONFIRMED"
+    assert value(history_of("1")) == "PENDING CONFIRMED"
+
+
+@pytest.mark.usefixtures("held")
+def test_a_transaction_whose_number_another_got_after_a_crash_is_not_taken_for_done(
+    book, proxy, sql, value, monkeypatch
+):
+    committed = sql("SELECT pg_current_xact_id()::text AS id")[0]["id"]
+    monkeypatch.setattr(runner, "_transaction_id", lambda _begun: committed)
+    proxy.cut_before_commit()
+    assert CHANGES["cancel"].make(book) == "ill"
+    assert value(history_of("1")) == "PENDING CANCELLED"
+
+
+@pytest.fixture
+def next_in_line(url, sql):
+    """Lets another program make a change as soon as the rows are free that a transaction has in hand."""
+    threads = []
+
+    def queue(statement):
+        def change():
+            with psycopg.connect(url, options="-c search_path=booking", autocommit=True) as other:
+                other.execute(statement)
+
+        threads.append(threading.Thread(target=change))
+        threads[-1].start()
+        wait_for_lock_waiter(sql)
+
+    yield queue
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.usefixtures("held")
+def test_what_somebody_else_did_meanwhile_is_not_taken_for_ones_own(book, proxy, next_in_line):
+    confirmed_by_another = """
+        WITH confirmed AS (
+            UPDATE bookings SET status = 'CONFIRMED', confirmed_at = now(), version = 2 WHERE id = 1 RETURNING id
+        )
+        INSERT INTO booking_history (booking_id, actor, from_status, to_status, request_id)
+        SELECT id, 'another', 'PENDING', 'CONFIRMED', 'another' FROM confirmed"""
+    proxy.cut_before_commit(then=lambda: next_in_line(confirmed_by_another))
+    with pytest.raises(WrongState, match="already confirmed"):
+        CHANGES["confirm"].make(book)
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize(
+    ("cut", "error", "version"), [("cut_before_commit", VersionConflict, 2), ("cut_after_commit", OutcomeUnknown, 3)]
+)
+def test_a_doctor_whom_somebody_else_changed_since_is_not_changed_again(
+    book, proxy, sql, next_in_line, cut, error, version
+):
+    change = "UPDATE doctors SET name = 'Dora', version = version + 1, updated_at = now() WHERE id = 1"
+    getattr(proxy, cut)(then=lambda: next_in_line(change) if cut == "cut_before_commit" else sql(change))
+    with pytest.raises(error):
+        CHANGES["change a doctor"].make(book)
+    assert sql("SELECT name, version FROM doctors WHERE id = 1") == [{"name": "Dora", "version": version}]
+
+
+def test_a_commit_in_doubt_is_never_reported_as_nothing_changed(proxy, url, sql, slot, book, monkeypatch):
+    """The database answers again, but what was to find out is stopped by the statement timeout."""
+    monkeypatch.setattr(book.database, "_timeout_ms", 200)
+    with psycopg.connect(url, options="-c search_path=booking") as locker:
+        proxy.cut_after_commit(then=lambda: locker.execute("LOCK TABLE bookings"))
+        with pytest.raises(OutcomeUnknown):
+            bookings.book(book, request_for(slot))
+    assert sql("SELECT request_id FROM bookings") == [{"request_id": "r-1"}]
+
+
+def test_after_too_many_broken_commits_it_is_busy_and_nothing_was_changed(proxy, sql, slot, book, monkeypatch):
+    monkeypatch.setattr(runner, "MAX_BROKEN_COMMITS", 1)
+    proxy.cut_before_commit()
+    with pytest.raises(Busy, match="Nothing was changed"):
+        bookings.book(book, request_for(slot))
+    assert sql("SELECT 1 FROM bookings") == []
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_the_program_books_once_through_a_commit_that_broke(proxy, sql, slot, program, cut):
+    getattr(proxy, cut)()
+    ran = program("book", slot, *PATIENT, "-o", "json", BOOKING_DATABASE_URL=proxy.url)
+    assert (ran.status, ran.json["status"], ran.stderr) == (0, "PENDING", "")
+    assert sql("SELECT reference FROM bookings") == [{"reference": ran.json["reference"]}]
+
+
+JSON = ("-o", "json")
+LOAD = ("slots", "bulk", "1", "--from", "+20d", "--start", "09:00", "--end", "11:00", *JSON)
+# Each command, whether a request id settles it, and how the command ends that settles it: where nothing had been changed,
+# and where the change had been made.
+COMMANDS = {
+    "book": (("book", "4", *PATIENT, *JSON), True, (0, 0)),
+    "confirm": (("confirm", "1", *JSON), True, (0, 0)),
+    "cancel": (("cancel", "1", "--reason", "is ill", *JSON), True, (0, 0)),
+    "expire": (("expire", *JSON), False, (0, 0)),
+    "load slots": (LOAD, False, (0, 0)),
+    "add a slot": (("slots", "add", "1", "+20d", "09:00", *JSON), False, (0, 4)),
+    "delete a slot": (("slots", "delete", "4", *JSON), False, (0, 3)),
+    "add a doctor": (
+        ("doctors", "add", "--specialization", "x", "--email", "c@x.de", *JSON, "--", "-Cleo"),
+        False,
+        (0, 4),
+    ),
+    "change a doctor": (("doctors", "update", "1", "--name", "Cleo", *JSON), False, (0, 0)),
+    "delete a doctor": (("doctors", "delete", "2", *JSON), False, (0, 3)),
+    "set the clinic": (("clinic", "set", "--name", "New", *JSON), False, (0, 0)),
+}
+
+
+@pytest.mark.parametrize("happened", [False, True], ids=["nothing was changed", "it was made"])
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.usefixtures("held", "soon_given_up")
+def test_where_the_database_stays_away_the_command_is_told_that_settles_it(proxy, booking, sql, command, happened):
+    arguments, has_request_id, ends = command
+    (proxy.cut_after_commit if happened else proxy.cut_before_commit)(then=proxy.refuse)
+
+    cut_off = booking(*arguments, BOOKING_DATABASE_URL=proxy.url)
+
+    assert (cut_off.status, cut_off.error["code"], cut_off.stdout) == (6, "outcome_unknown", "")
+    assert "it is not known whether the change was made" in cut_off.error["message"]
+    name, *settling = shlex.split(cut_off.error["message"].partition("in either case: ")[2])
+    assert name == "booking"
+    assert ("--request-id" in settling) == has_request_id
+    settled = booking(*settling)
+    assert settled.status == ends[happened]
+    once = booking(*settling)
+    if has_request_id:
+        assert (once.status, once.stdout) == (0, settled.stdout)
+        assert "This request was made before" in once.stderr
+        assert sql("SELECT version FROM bookings WHERE id = 1")[0]["version"] <= 2
+
+
+@pytest.mark.usefixtures("held", "soon_given_up")
+def test_a_request_id_that_was_given_is_not_given_twice(proxy, booking):
+    proxy.cut_after_commit(then=proxy.refuse)
+    ran = booking("confirm", "1", "--request-id=call 7", BOOKING_DATABASE_URL=proxy.url)
+    assert ran.status == 6
+    assert ran.stderr.rstrip().endswith("booking confirm 1 '--request-id=call 7'")
