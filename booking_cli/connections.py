@@ -1,5 +1,6 @@
 """Connecting to the server: with which options, and what to say where it does not work."""
 
+import os
 from typing import Any
 
 import psycopg
@@ -56,4 +57,5 @@ def patient(conninfo: str) -> str:
     address = conninfo_to_dict(conninfo)
     if any("@" in host[1:] for host in str(address.get("host", "")).split(",")):
         raise psycopg.ProgrammingError("what stands before the last @ belongs to the password")
-    return make_conninfo(**{**_PATIENCE, **address})
+    limits = {name: value for name, value in _PATIENCE.items() if f"PG{name.upper()}" not in os.environ}
+    return make_conninfo(**{**limits, **address})

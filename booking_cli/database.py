@@ -15,13 +15,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import psycopg
 from psycopg import errors as pg
 
 from booking_cli import interrupts, queries
 from booking_cli.connections import OPTIONS, Connection, Row, connect, patient
+from booking_cli.database_errors import first_line, is_lost, raise_translated
 from booking_cli.errors import BookingError, Busy, DatabaseUnavailable, InterruptedInDoubt, NotSetUp, OutcomeUnknown
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class Database:
                 try:
                     return self._run(begin, work, commits=True)
                 except _LostCommit as lost:
-                    log.info("The connection broke during COMMIT (%s); finding out.", _first_line(lost.error))
+                    log.info("The connection broke during COMMIT (%s); finding out.", first_line(lost.error))
                     made = self._find_out(lost, stands, request_id)
                     interrupts.note_outcome(committed=made)
                     if made:
@@ -179,12 +180,12 @@ class Database:
                 with self.connection() as connection:
                     return _attempt(connection, begin, work, commits=commits)
             except (pg.SerializationFailure, pg.DeadlockDetected) as error:
-                failure, reason = Busy("Too many people are changing the same thing at once."), _first_line(error)
+                failure, reason = Busy("Too many people are changing the same thing at once."), first_line(error)
                 over = attempt >= MAX_ATTEMPTS or time.monotonic() - began > MAX_SECONDS
             except psycopg.OperationalError as error:
-                if not _is_lost(error, connection):
+                if not is_lost(error, connection):
                     raise_translated(error)
-                failure, reason = DatabaseUnavailable(f"The database went away: {_first_line(error)}."), str(error)
+                failure, reason = DatabaseUnavailable(f"The database went away: {first_line(error)}."), str(error)
                 reconnects, over = True, time.monotonic() - began > RECONNECT_SECONDS
             except psycopg.Error as error:
                 raise_translated(error)
@@ -269,43 +270,6 @@ class Database:
         return connect(self.server.conninfo())
 
 
-def violates(error: psycopg.IntegrityError, constraint: str) -> bool:
-    """Tell whether `error` is about a constraint; Citus adds a number to a constraint's name."""
-    return (error.diag.constraint_name or "").startswith(constraint)
-
-
-def translated(error: psycopg.Error) -> Exception:
-    """Return what an error of the database means for whoever typed the command; a bug stays what it is."""
-    reason = _first_line(error)
-    match error:
-        case pg.UndefinedTable() | pg.InvalidSchemaName() | pg.UndefinedColumn():
-            return NotSetUp("The database is not set up for booking. Run 'booking db migrate' once.")
-        case pg.QueryCanceled() | pg.LockNotAvailable():
-            return Busy(
-                "The database took too long to answer and was stopped; nothing was changed. "
-                "Please try again, or raise BOOKING_STATEMENT_TIMEOUT."
-            )
-        case pg.InsufficientPrivilege():
-            return DatabaseUnavailable(f"The database does not allow it: {reason}. Ask whoever runs the database.")
-        case pg.ReadOnlySqlTransaction():
-            return DatabaseUnavailable(
-                "The database only allows reading; it may be a standby. Check BOOKING_DATABASE_URL."
-            )
-        case pg.TooManyConnections():
-            return Busy("The database has no connection left. Nothing was changed; please try again.")
-        case psycopg.OperationalError():
-            return DatabaseUnavailable(f"The database failed: {reason}.")
-    return error
-
-
-def raise_translated(error: psycopg.Error) -> NoReturn:
-    """Raise what an error of the database means for whoever typed the command."""
-    meaning = translated(error)
-    if meaning is error:
-        raise error
-    raise meaning from error
-
-
 class _LostCommit(Exception):
     """The connection broke while COMMIT was under way: which transaction it was, what `work` returned, and what broke."""
 
@@ -329,7 +293,7 @@ def _attempt(connection: Connection, begin: str, work: Callable[[Transaction], T
     try:
         connection.execute("COMMIT")
     except psycopg.Error as error:
-        if isinstance(error, psycopg.OperationalError) and _is_lost(error, connection):
+        if isinstance(error, psycopg.OperationalError) and is_lost(error, connection):
             raise _LostCommit(_transaction_id(begun), result, error) from error
         interrupts.note_outcome(committed=False)
         raise
@@ -357,12 +321,3 @@ def _roll_back(connection: Connection) -> None:
         connection.execute("ROLLBACK")
     except psycopg.Error:
         connection.close()
-
-
-def _is_lost(error: psycopg.OperationalError, connection: Connection) -> bool:
-    return connection.closed or isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__).rstrip(".")

@@ -16,7 +16,8 @@ from psycopg import errors as pg
 
 from booking_cli import queries
 from booking_cli.connections import Connection
-from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SCHEMA, raise_translated
+from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SCHEMA
+from booking_cli.database_errors import raise_translated
 from booking_cli.errors import DatabaseUnavailable, NotSetUp
 from booking_cli.models import Migration
 

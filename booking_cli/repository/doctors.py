@@ -7,7 +7,8 @@ from psycopg import errors as pg
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
-from booking_cli.database import Transaction, violates
+from booking_cli.database import Transaction
+from booking_cli.database_errors import violates
 from booking_cli.errors import DoctorInactive, EmailTaken, InUse, NotFound, OutcomeUnknown, VersionConflict
 from booking_cli.inputs import DoctorKey
 from booking_cli.models import Doctor

@@ -1,0 +1,57 @@
+"""What an error of the database means: for whoever typed the command, and for the runner."""
+
+from typing import NoReturn
+
+import psycopg
+from psycopg import errors as pg
+
+from booking_cli.connections import Connection
+from booking_cli.errors import Busy, DatabaseUnavailable, NotSetUp
+
+
+def violates(error: psycopg.IntegrityError, constraint: str) -> bool:
+    """Tell whether `error` is about a constraint; Citus adds a number to a constraint's name."""
+    return (error.diag.constraint_name or "").startswith(constraint)
+
+
+def translated(error: psycopg.Error) -> Exception:
+    """Return what an error of the database means for whoever typed the command; a bug stays what it is."""
+    reason = first_line(error)
+    match error:
+        case pg.UndefinedTable() | pg.InvalidSchemaName() | pg.UndefinedColumn():
+            return NotSetUp("The database is not set up for booking. Run 'booking db migrate' once.")
+        case pg.QueryCanceled() | pg.LockNotAvailable():
+            return Busy(
+                "The database took too long to answer and was stopped; nothing was changed. "
+                "Please try again, or raise BOOKING_STATEMENT_TIMEOUT."
+            )
+        case pg.InsufficientPrivilege():
+            return DatabaseUnavailable(f"The database does not allow it: {reason}. Ask whoever runs the database.")
+        case pg.ReadOnlySqlTransaction():
+            return DatabaseUnavailable(
+                "The database only allows reading; it may be a standby. Check BOOKING_DATABASE_URL."
+            )
+        case pg.TooManyConnections():
+            return Busy("The database has no connection left. Nothing was changed; please try again.")
+        case psycopg.OperationalError():
+            return DatabaseUnavailable(f"The database failed: {reason}.")
+    return error
+
+
+def raise_translated(error: psycopg.Error) -> NoReturn:
+    """Raise what an error of the database means for whoever typed the command."""
+    meaning = translated(error)
+    if meaning is error:
+        raise error
+    raise meaning from error
+
+
+def is_lost(error: psycopg.OperationalError, connection: Connection) -> bool:
+    """Tell whether `error` is that the connection broke."""
+    return connection.closed or isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message without its full stop; details and hints come after it."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".")
