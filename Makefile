@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format readme clean
+.PHONY: help demo test chaos fuzz check format readme clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -15,6 +15,12 @@ demo: $(VENV)/installed  ## Set everything up and show a working day, with ten p
 
 test: $(VENV)/installed-dev  ## Run the whole test suite
 	$(BIN)/python -m pytest --numprocesses 4
+
+chaos: $(VENV)/installed-dev  ## Break everything for DURATION seconds while many book; SEED repeats a run
+	$(BIN)/python -m tests.chaos $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(VENV)/installed-dev  ## Give every command INPUTS hostile inputs; SEED repeats a run
+	$(BIN)/python -m tests.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/installed-dev  ## Check format, lint, types and layering
 	$(BIN)/ruff format --check

@@ -20,6 +20,7 @@ _PATIENCE: dict[str, Any] = {
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
+_FAILED = "connection failed"
 OPTIONS: dict[str, Any] = {
     "autocommit": True,  # the runner writes BEGIN and COMMIT itself
     "row_factory": dict_row,
@@ -40,14 +41,23 @@ def connect(conninfo: str) -> Connection:
             "use postgresql://user:password@host:5432/name, with special characters percent-encoded."
         ) from None
     except psycopg.OperationalError as error:
-        # libpq indents its guesses about the cause, and ours follows.
-        lines = [line.strip() for line in str(error).splitlines() if not line.startswith("\t")]
-        reason = " ".join(lines).removeprefix("connection failed: ").removeprefix("connection is bad: ")
+        reason = _reason(error)
         if "too many clients" in reason or "remaining connection slots" in reason or "too many connections" in reason:
             raise Busy("The database has no connection left. Nothing was changed; please try again.") from error
         raise DatabaseUnavailable(
             f"The database cannot be reached: {reason.rstrip('.')}. Is it running, and is BOOKING_DATABASE_URL right?"
         ) from error
+
+
+def _reason(error: psycopg.OperationalError) -> str:
+    """Return why there is no connection, and where there are several servers, why there is none to any."""
+    # libpq indents its guesses about the cause, and ours follows.
+    lines = [line.strip() for line in str(error).splitlines() if not line.startswith("\t")]
+    # With several servers the driver repeats the last one's reason, and lists them all after their addresses.
+    attempts = [line.partition(f"{_FAILED}: ")[2] for line in lines if line.startswith("- host: ")]
+    if attempts:
+        return "; ".join(dict.fromkeys(attempts))
+    return " ".join(lines).removeprefix(f"{_FAILED}: ").removeprefix("connection is bad: ")
 
 
 def patient(conninfo: str) -> str:

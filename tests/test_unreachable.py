@@ -85,6 +85,17 @@ def test_the_program_ends_with_5_where_nobody_listens(program, url):
     assert PASSWORD not in ran.stderr
 
 
+def test_of_several_servers_each_is_named_with_its_reason_once(booking, url):
+    with address_where_nobody_listens(url) as one, address_where_nobody_listens(url) as another:
+        ports = [conninfo_to_dict(address)["port"] for address in (one, another)]
+        both = f"postgresql://booking:{PASSWORD}@127.0.0.1:{ports[0]},127.0.0.1:{ports[1]}/booking"
+        ran = booking("slots", "list", BOOKING_DATABASE_URL=f"{both}?target_session_attrs=read-write")
+    assert (ran.status, len(ran.stderr.splitlines())) == (5, 1)
+    assert [ran.stderr.count(f"port {port} failed: Connection refused") for port in ports] == [1, 1]
+    assert "Multiple" not in ran.stderr
+    assert PASSWORD not in ran.stderr
+
+
 def test_a_pool_shows_the_real_reason_too(url):
     with (
         address_of_no_database(url) as unreachable,
