@@ -150,16 +150,13 @@ class Database:
     def connection(self) -> Iterator[Connection]:
         """Lend a connection outside any transaction, for what cannot run in the runner's."""
         if self._pool_size:
-            from psycopg_pool import PoolTimeout
-
-            try:
-                connection = self._open_pool().getconn(RECONNECT_SECONDS)
-            except PoolTimeout:
-                raise Busy("No connection became free in time. Nothing was changed; please try again.") from None
+            pool, connection = self._borrow()
             try:
                 yield connection
             finally:
-                self._open_pool().putconn(connection)
+                if connection.closed:
+                    self._drop(pool)
+                pool.putconn(connection)
             return
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()
@@ -245,6 +242,18 @@ class Database:
             f"; SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_SECONDS * 1000}"
         )
 
+    def _borrow(self) -> "tuple[ConnectionPool[Connection], Connection]":
+        from psycopg_pool import PoolClosed, PoolTimeout
+
+        while True:
+            pool = self._open_pool()
+            try:
+                return pool, pool.getconn(RECONNECT_SECONDS)
+            except PoolClosed:
+                continue  # another thread's connection broke, and there is a new pool, or soon will be
+            except PoolTimeout:
+                raise Busy("No connection became free in time. Nothing was changed; please try again.") from None
+
     def _open_pool(self) -> "ConnectionPool[Connection]":
         from psycopg_pool import ConnectionPool
 
@@ -260,6 +269,14 @@ class Database:
                     open=True,
                 )
         return self._pool
+
+    def _drop(self, pool: "ConnectionPool[Connection]") -> None:
+        """Begin with a new pool: while a server is away, one waits longer and longer before it connects again."""
+        with self._pool_lock:
+            if self._pool is not pool:
+                return
+            self._pool = None
+        pool.close(timeout=0)
 
     def _connect(self) -> Connection:
         try:
