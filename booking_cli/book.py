@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from booking_cli import migrations, settings
 from booking_cli.connections import Row
-from booking_cli.database import Database, Server, Transaction
+from booking_cli.database import SCHEMA, Database, Server, Transaction
 from booking_cli.embedded import EmbeddedServer
-from booking_cli.errors import NotSetUp
+from booking_cli.errors import DatabaseUnavailable, NotSetUp
 from booking_cli.models import Clinic
 
 
@@ -87,8 +87,11 @@ def _read_or_set_up(opened: Database) -> Row:
     except NotSetUp:
         if not isinstance(opened.server, EmbeddedServer):
             raise
+    from booking_cli.repository import grants
+
     with opened.connection() as connection:
         migrations.migrate(connection)
+        grants.refresh(connection)
     return _read(opened)
 
 
@@ -96,7 +99,15 @@ def _read(opened: Database) -> Row:
     def work(tx: Transaction) -> Row | None:
         return tx.one("clinic.open")
 
-    row = opened.read(work)
+    try:
+        row = opened.read(work)
+    except NotSetUp:
+        if hidden := opened.read(lambda tx: tx.one("db.hidden_from", {"schema": SCHEMA})):
+            raise DatabaseUnavailable(
+                f"The login {hidden['login']} has no rights in this appointment book. Whoever runs the database can give "
+                f"them: booking db grant operator --to {hidden['login']} (or reader, who changes nothing)."
+            ) from None
+        raise
     latest = migrations.latest_version()
     if row is None or row["schema_version"] is None or row["schema_version"] < latest:
         raise NotSetUp("The database is not set up for this version of booking. Run 'booking db migrate' once.")

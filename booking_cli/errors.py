@@ -109,7 +109,7 @@ class VersionConflict(Refused):
 
 
 class InUse(Refused):
-    """Something else depends on the record, so that it cannot be deleted."""
+    """Something else depends on the record, so that it cannot be deleted, or its name is taken."""
 
     code = "in_use"
 

@@ -79,9 +79,12 @@ def migrate(connection: Connection) -> list[Migration]:
 def listing(connection: Connection) -> list[Migration]:
     """Return every migration, with when it was applied; changes nothing. Raises NotSetUp as `migrate` does."""
     _check_server(connection)
-    with connection.transaction():
-        connection.execute("SET TRANSACTION READ ONLY")
-        recorded = _recorded(connection)
+    try:
+        with connection.transaction():
+            connection.execute("SET TRANSACTION READ ONLY")
+            recorded = _recorded(connection)
+    except psycopg.Error as error:
+        raise_translated(error)
     return [
         Migration(file.version, file.name, recorded[file.version][1] if file.version in recorded else None)
         for file in _files()

@@ -197,3 +197,12 @@ class DatabaseStatus:
     slots: int | None
     bookings: int | None
     data_dir: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role of the database that has the rights of a kind of user; `member` is the login that was made one of them."""
+
+    role: str
+    kind: str
+    member: str | None

@@ -30,6 +30,7 @@ KINDS = {
     "`db migrate`": models.Migration,
     "`db status`, `db start`, `db stop`": models.DatabaseStatus,
     "`db url`": models.Address,
+    "`db grant`": models.Grant,
 }
 
 

@@ -66,7 +66,11 @@ def test_a_result_has_exactly_the_documented_fields_in_order(booking, day, comma
 
 @pytest.mark.parametrize(
     ("kind", "fields"),
-    [(models.Violation, "check message"), (models.Migration, "version name applied_at")],
+    [
+        (models.Violation, "check message"),
+        (models.Migration, "version name applied_at"),
+        (models.Grant, "role kind member"),
+    ],
 )
 def test_what_a_healthy_book_never_shows_has_the_documented_fields_too(kind, fields):
     thing = kind(*([None] * len(fields.split())))

@@ -16,7 +16,9 @@ FILES = sorted((queries.sql_folder() / "queries").glob("*.sql"))
 NAMES = [f"{file.stem}.{name}" for file in FILES for name in queries.statements(file.stem)]
 CODE = "\n".join(path.read_text() for path in Path(booking_cli.__file__).parent.rglob("*.py"))
 # The checks of `verify` are called one after the other from their list.
-CALLED = {f"verify.{name}" for name in CHECKS} | set(re.findall(r'tx\.(?:one|all)\(\s*"(\w+\.\w+)"', CODE))
+CALLED = {f"verify.{name}" for name in CHECKS} | set(
+    re.findall(r'(?:tx|Transaction\(connection\))\.(?:one|all)\(\s*"(\w+\.\w+)"', CODE)
+)
 
 
 def prepare(connection, name):

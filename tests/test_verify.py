@@ -283,8 +283,25 @@ def test_a_missing_guard_is_found_before_it_does_harm(booking, sql, guard):
             "bookings_are_for_a_slot",
             "ALTER TABLE bookings ADD CONSTRAINT {} FOREIGN KEY (slot_id) REFERENCES slots (id) NOT VALID",
         ),
+        (
+            "bookings_one_active_per_slot",
+            "CREATE TABLE other (slot_id bigint, status text);"
+            "CREATE UNIQUE INDEX {} ON other (slot_id) WHERE status IN ('PENDING', 'CONFIRMED')",
+        ),
+        ("bookings_have_a_known_status", "ALTER TABLE bookings ADD CONSTRAINT {} CHECK (true)"),
+        ("bookings_have_the_timestamps_of_their_status", "ALTER TABLE bookings ADD CONSTRAINT {} CHECK (true)"),
+        (
+            "slots_of_a_doctor_never_overlap",
+            "ALTER TABLE slots ADD CONSTRAINT {} EXCLUDE USING gist "
+            "(doctor_id WITH =, tstzrange(starts_at, ends_at) WITH =)",
+        ),
+        (
+            "slots_of_a_doctor_never_overlap",
+            "ALTER TABLE slots ADD CONSTRAINT {} EXCLUDE USING gist "
+            "(doctor_id WITH =, tstzrange(starts_at, ends_at) WITH &&) DEFERRABLE INITIALLY DEFERRED",
+        ),
     ],
-    ids=["not unique", "not checked"],
+    ids=["not unique", "not checked", "elsewhere", "any status", "any timestamps", "other overlap", "too late"],
 )
 def test_a_guard_that_is_there_but_does_not_guard_is_found(booking, sql, guard, imitation):
     sql(GUARDS[guard].format(guard))

@@ -1,11 +1,13 @@
 """`booking db`: for the person who runs the database."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from booking_cli.commands.base import Command
+from booking_cli.commands.base import Command, checked
 from booking_cli.errors import InvalidInput
+from booking_cli.inputs import parse_text
 from booking_cli.models import Migration
 from booking_cli.output import Many, One, Result
 
@@ -15,18 +17,33 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The database: set up, start, stop, look into.", rich_markup_mode=None)
 
 
+class Kind(StrEnum):
+    """What somebody may do with the book."""
+
+    OPERATOR = "operator"
+    READER = "reader"
+
+
+@checked
+def _login(text: str) -> str:
+    return parse_text(text, "The name of a login", 63)
+
+
 @app.command("migrate", cls=Command)
 def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run; change nothing.")] = False,
 ) -> Result:
     """Set up the database, or bring its schema up to date."""
     from booking_cli import book, migrations
+    from booking_cli.repository import grants
 
     with book.database() as database, database.connection() as connection:
         if dry_run:
             pending = [m for m in migrations.listing(connection) if m.applied_at is None]
             return Many(Migration, pending, "pending migration")
-        return Many(Migration, migrations.migrate(connection), "applied migration")
+        applied = migrations.migrate(connection)
+        grants.refresh(connection)
+        return Many(Migration, applied, "applied migration")
 
 
 @app.command("status", cls=Command)
@@ -65,6 +82,34 @@ def url() -> Result:
 
     address = db.address()
     return One(address, address.url, details=False)
+
+
+@app.command("grant", cls=Command)
+def grant(
+    kind: Annotated[
+        Kind,
+        typer.Argument(
+            metavar="|".join(Kind),
+            case_sensitive=False,
+            help="An operator does everything but migrate; a reader changes nothing.",
+        ),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="LOGIN", parser=_login, help="A login of the server that gets these rights."),
+    ] = None,
+) -> Result:
+    """Give the rights of an operator or a reader.
+
+    They belong to a role of this database, which is made where it is missing; to run it again repairs its rights.
+    """
+    from booking_cli.repository import grants
+
+    granted = grants.grant(kind.value, to)
+    rights = "the rights of an operator" if kind is Kind.OPERATOR else "the rights of a reader"
+    if granted.member is None:
+        return One(granted, f"The role {granted.role} has {rights}; --to LOGIN gives them to a login.", details=False)
+    return One(granted, f"{granted.member} has {rights}, through the role {granted.role}.", details=False)
 
 
 def _embedded() -> "EmbeddedServer":

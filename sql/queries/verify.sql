@@ -78,26 +78,41 @@ WHERE NOT EXISTS (SELECT FROM bookings b WHERE b.id = h.booking_id);
 -- The indexes and constraints that keep the promises, where one is missing, not valid, or not what it should be.
 SELECT format('%%s is missing from the database, and nothing else keeps that promise.', guard.name) AS message
 FROM (VALUES
-    ('bookings_one_active_per_slot', '(slot_id) WHERE (status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text]))'),
-    ('bookings_reference_is_unique', '(reference)'),
-    ('bookings_request_happens_once', '(request_id)'),
-    ('slots_of_a_doctor_never_overlap', '(doctor_id, tstzrange(starts_at, ends_at))'),
-    ('doctors_email_is_unique', '(lower(email))')
-) AS guard (name, definition)
+    ('bookings', 'bookings_one_active_per_slot',
+     '(slot_id) WHERE (status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text]))'),
+    ('bookings', 'bookings_reference_is_unique', '(reference)'),
+    ('bookings', 'bookings_request_happens_once', '(request_id)'),
+    ('doctors', 'doctors_email_is_unique', '(lower(email))')
+) AS guard (table_name, name, definition)
 WHERE NOT EXISTS (
     SELECT
     FROM pg_class c
     JOIN pg_index i ON i.indexrelid = c.oid
-    WHERE c.relnamespace = current_schema()::regnamespace AND starts_with(c.relname::text, guard.name)
-      AND i.indisvalid AND (i.indisunique OR i.indisexclusion)
+    WHERE i.indrelid = to_regclass(guard.table_name) AND starts_with(c.relname::text, guard.name)
+      AND i.indisvalid AND i.indisunique AND i.indimmediate
       AND right(pg_get_indexdef(c.oid), length(guard.definition)) = guard.definition
 )
 UNION ALL
 SELECT format('%%s is missing from the database, and nothing else keeps that promise.', guard.name)
-FROM (VALUES ('slots_belong_to_a_doctor'), ('bookings_are_for_a_slot'), ('bookings_have_a_known_status'),
-             ('bookings_have_the_timestamps_of_their_status')) AS guard (name)
+FROM (VALUES
+    ('slots', 'slots_of_a_doctor_never_overlap',
+     'EXCLUDE USING gist (doctor_id WITH =, tstzrange(starts_at, ends_at) WITH &&)'),
+    ('slots', 'slots_belong_to_a_doctor', 'FOREIGN KEY (doctor_id) REFERENCES doctors(id)'),
+    ('bookings', 'bookings_are_for_a_slot', 'FOREIGN KEY (slot_id) REFERENCES slots(id)'),
+    ('bookings', 'bookings_have_a_known_status',
+     'CHECK ((status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text, ''CANCELLED''::text, ''FAILED''::text])))'),
+    ('bookings', 'bookings_have_the_timestamps_of_their_status',
+     'CHECK ( CASE status'
+     ' WHEN ''PENDING''::text THEN ((hold_expires_at IS NOT NULL) AND (confirmed_at IS NULL)'
+     ' AND (cancelled_at IS NULL) AND (failed_at IS NULL))'
+     ' WHEN ''CONFIRMED''::text THEN ((confirmed_at IS NOT NULL) AND (cancelled_at IS NULL) AND (failed_at IS NULL))'
+     ' WHEN ''CANCELLED''::text THEN ((cancelled_at IS NOT NULL) AND (failed_at IS NULL))'
+     ' WHEN ''FAILED''::text THEN ((failed_at IS NOT NULL) AND (confirmed_at IS NULL) AND (cancelled_at IS NULL))'
+     ' ELSE NULL::boolean END)')
+) AS guard (table_name, name, definition)
 WHERE NOT EXISTS (
     SELECT
     FROM pg_constraint c
-    WHERE c.connamespace = current_schema()::regnamespace AND starts_with(c.conname::text, guard.name) AND c.convalidated
+    WHERE c.conrelid = to_regclass(guard.table_name) AND starts_with(c.conname::text, guard.name) AND c.convalidated
+      AND regexp_replace(pg_get_constraintdef(c.oid), '\s+', ' ', 'g') = guard.definition
 );

@@ -1,0 +1,372 @@
+"""Programs that know nothing of booking and write to its tables by plain SQL: no slot is booked twice, none overlaps another."""
+
+import contextlib
+import datetime as dt
+import itertools
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from psycopg import IsolationLevel, errors
+
+from booking_cli.errors import Busy, SlotOverlap, SlotTaken
+from booking_cli.inputs import BookingKey, DoctorKey
+from booking_cli.references import new_request_id
+from booking_cli.repository import bookings, doctors
+from booking_cli.repository.bookings import BookingRequest
+from booking_cli.repository.slots import add, add_many
+from tests.threads import at_once
+from tests.waiting import wait_for_lock_waiter
+
+TURNS = 15
+LEVELS = (IsolationLevel.READ_COMMITTED, IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE)
+INSERT = "INSERT INTO bookings (reference, request_id, patient_name, patient_email, slot_id, status, confirmed_at, hold_expires_at) "
+PATIENT = "gen_random_uuid(), gen_random_uuid(), 'plain', 'plain@x.de'"
+CONFIRMED = "'CONFIRMED', now(), NULL::timestamptz"
+HELD = "'PENDING', NULL::timestamptz, now() + interval '1 hour'"
+CANCEL = "UPDATE bookings SET status = 'CANCELLED', cancelled_at = now() WHERE id = %s"
+DONE = {"CANCELLED": "cancelled_at = now()", "FAILED": "failed_at = now(), confirmed_at = NULL"}
+
+
+def insert(connection, slot, _):
+    return connection.execute(f"{INSERT} VALUES ({PATIENT}, %s, {CONFIRMED}) RETURNING id", [slot])
+
+
+def hold_and_confirm(connection, slot, _):
+    [made] = connection.execute(f"{INSERT} VALUES ({PATIENT}, %s, {HELD}) RETURNING id", [slot]).fetchone()
+    statement = "UPDATE bookings SET status = 'CONFIRMED', confirmed_at = now() WHERE id = %s RETURNING id"
+    return connection.execute(statement, [made])
+
+
+def insert_from_select(connection, slot, _):
+    return connection.execute(f"{INSERT} SELECT {PATIENT}, id, {HELD} FROM slots WHERE id = %s RETURNING id", [slot])
+
+
+def look_and_insert(connection, slot, _):
+    """Check, then act: what goes wrong wherever only the check stands in the way."""
+    return connection.execute(
+        f"{INSERT} SELECT {PATIENT}, id, {CONFIRMED} FROM slots s WHERE id = %s AND NOT EXISTS "
+        "(SELECT FROM bookings b WHERE b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')) RETURNING id",
+        [slot],
+    )
+
+
+def revive(connection, slot, own):
+    return connection.execute(
+        "UPDATE bookings SET slot_id = %s, status = 'CONFIRMED', confirmed_at = now(), cancelled_at = NULL, "
+        "failed_at = NULL WHERE id = %s RETURNING id",
+        [slot, own],
+    )
+
+
+def move(connection, slot, own):
+    return connection.execute("UPDATE bookings SET slot_id = %s WHERE id = %s RETURNING id", [slot, own])
+
+
+@dataclass(frozen=True)
+class Way:
+    """How another program takes a slot; `own` is the state of a booking elsewhere that it does that with."""
+
+    take: Callable[..., psycopg.Cursor]
+    own: str | None = None
+
+    def __str__(self):
+        return f"{self.take.__name__} {self.own or ''}".strip()
+
+
+WAYS = (
+    Way(insert),
+    Way(hold_and_confirm),
+    Way(insert_from_select),
+    Way(look_and_insert),
+    Way(revive, "CANCELLED"),
+    Way(revive, "FAILED"),
+    Way(move, "CONFIRMED"),
+)
+
+
+@pytest.fixture
+def raw(url):
+    """Makes connections of another program; PostgreSQL's own isolation level is READ COMMITTED."""
+    with contextlib.ExitStack() as made:
+
+        def connect(level=None, *, autocommit=False):
+            options = "-c search_path=booking -c deadlock_timeout=20ms"
+            connection = made.enter_context(psycopg.connect(url, options=options, autocommit=autocommit))
+            made.callback(connection.close)  # before the end of its `with`, which would commit
+            connection.isolation_level = level
+            return connection
+
+        yield connect
+
+
+@pytest.fixture
+def own(sql):
+    """Makes what a way needs: a booking in its state, on a slot of another doctor's."""
+
+    def make(way):
+        if way.own is None:
+            return None
+        sql("INSERT INTO doctors (name, specialization, email) VALUES ('Ben', 'x', gen_random_uuid())")
+        [slot] = sql(
+            "INSERT INTO slots (doctor_id, starts_at, ends_at) "
+            "SELECT max(id), now() + interval '1 day', now() + interval '25 hours' FROM doctors RETURNING id"
+        )
+        [made] = sql(f"{INSERT} VALUES ({PATIENT}, %s, {CONFIRMED}) RETURNING id", slot["id"])
+        if way.own in DONE:
+            sql(f"UPDATE bookings SET status = '{way.own}', {DONE[way.own]} WHERE id = %s", made["id"])
+        return made["id"]
+
+    return make
+
+
+@pytest.fixture
+def active(sql):
+    """The bookings that hold or book a slot, by slot."""
+    statement = "SELECT slot_id, id FROM bookings WHERE slot_id = ANY(%s) AND status IN ('PENDING', 'CONFIRMED')"
+    return lambda *slots: sorted((row["slot_id"], row["id"]) for row in sql(statement, list(slots)))
+
+
+def taken(way, connection, slot, own):
+    """Take a slot by plain SQL and return the booking's number, or None where the database refused it."""
+    try:
+        with contextlib.nullcontext() if connection.autocommit else connection.transaction():
+            row = way.take(connection, slot, own).fetchone()
+    except (errors.UniqueViolation, errors.SerializationFailure, errors.DeadlockDetected):  # as when two swap slots
+        return None
+    return row and row[0]
+
+
+def booked(book, slot):
+    """Take a slot as booking does and return the booking's number, or None where it was refused."""
+    patient = uuid.uuid4().hex
+    try:
+        return bookings.book(book, BookingRequest(slot, patient, f"{patient}@x.de", None, 5, patient)).booking.id
+    except (SlotTaken, Busy):
+        return None
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("stays", [True, False], ids=["who stays", "who gives up"])
+def test_every_way_waits_for_who_was_first(raw, own, active, sql, slot, way, stays):
+    first, second, spare = raw(), raw(), own(way)
+    [made] = insert(first, slot, None).fetchone()
+    outcome = []
+    waiter = threading.Thread(target=lambda: outcome.append(taken(way, second, slot, spare)))
+    waiter.start()
+    wait_for_lock_waiter(sql)
+    first.commit() if stays else first.rollback()
+    waiter.join()
+    assert (outcome == [None]) == stays
+    assert active(slot) == [(slot, made if stays else outcome[0])]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+def test_no_way_gets_past_a_booking_at_any_level_even_where_it_cannot_see_it(
+    opened, raw, own, active, slot, way, level
+):
+    connection, spare = raw(level), own(way)
+    connection.execute("SELECT count(*) FROM bookings")  # from here on, a snapshot stays what it is
+    made = booked(opened, slot)
+    assert taken(way, connection, slot, spare) is None
+    connection.rollback()
+    assert active(slot) == [(slot, made)]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_booking_gets_past_no_way(opened, raw, own, active, slot, way):
+    made = taken(way, raw(autocommit=True), slot, own(way))
+    assert booked(opened, slot) is None
+    assert active(slot) == [(slot, made)]
+
+
+def test_not_even_a_superuser_who_turns_triggers_off_can_book_a_slot_twice(opened, raw, slot, sql):
+    booked(opened, slot)
+    connection = raw(autocommit=True)
+    connection.execute("SET session_replication_role = replica")
+    connection.execute("ALTER TABLE bookings DISABLE TRIGGER ALL")
+    with pytest.raises(errors.UniqueViolation, match="bookings_one_active_per_slot"):
+        insert(connection, slot, None)
+
+
+@dataclass
+class Claim:
+    """A slot that somebody was told to have, from `since` on, and until they began to give it up."""
+
+    slot: int
+    booking: int
+    since: float
+    until: float | None = None
+
+
+def contend(take, give_up, slots, number, everybody):
+    """Take the slots in turn, giving each up again, then with `everybody` keep the first one that can be had."""
+    claims = []
+    try:
+        for turn in range(TURNS):
+            slot, before = slots[(number + turn) % len(slots)], time.monotonic()
+            if (made := take(slot)) is None:
+                continue
+            if give_up is None and claims:  # who moves gives up one slot with taking the next
+                claims[-1].until = before
+            claims.append(Claim(slot, made, time.monotonic()))
+            if give_up:
+                claims[-1].until = time.monotonic()
+                give_up(made)
+        everybody.wait()
+    except BaseException:
+        everybody.abort()
+        raise
+    if give_up:
+        kept = ((slot, made) for slot in slots if (made := take(slot)) is not None)
+        claims.extend(Claim(slot, made, time.monotonic()) for slot, made in itertools.islice(kept, 1))
+    return claims
+
+
+def test_a_crowd_of_other_programs_and_of_booking_never_share_a_slot(opened, raw, own, active, slots, sql, booking):
+    contenders = []
+    for way, how in itertools.product(WAYS, [{"autocommit": True}, {"level": LEVELS[0]}, {"level": LEVELS[1]}]):
+        connection, spare = raw(**how), own(way)
+
+        def cancel(made, connection=connection):
+            connection.execute(CANCEL, [made])
+            connection.commit()
+
+        take = lambda slot, way=way, connection=connection, spare=spare: taken(way, connection, slot, spare)  # noqa: E731
+        contenders.append((take, None if way.take is move else cancel))
+
+    def cancel_as_booking_does(made):
+        bookings.cancel(opened, BookingKey(id=made), None, new_request_id())
+
+    contenders += [(lambda slot: booked(opened, slot), cancel_as_booking_does)] * 10
+    everybody = threading.Barrier(len(contenders))
+    outcomes = at_once(
+        *[
+            lambda number=number, contender=contender: contend(*contender, slots, number, everybody)
+            for number, contender in enumerate(contenders)
+        ]
+    )
+    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert [failure for failure in failures if not isinstance(failure, threading.BrokenBarrierError)] == []
+    claims = [claim for outcome in outcomes for claim in outcome]
+
+    # Nobody was told to have a slot while somebody else had it.
+    for slot in slots:
+        in_order = sorted((claim for claim in claims if claim.slot == slot), key=lambda claim: claim.since)
+        for earlier, later in itertools.pairwise(in_order):
+            assert earlier.until is not None, (earlier, later)
+            assert earlier.until < later.since, (earlier, later)
+    # In the end each slot has one booking, that of whoever was told so, and nobody's booking is lost.
+    assert active(*slots) == sorted((claim.slot, claim.booking) for claim in claims if claim.until is None)
+    assert [slot for slot, _ in active(*slots)] == slots
+    assert {claim.booking for claim in claims} <= {row["id"] for row in sql("SELECT id FROM bookings")}
+    # What other programs did is not in the history, and that is all there is to find.
+    assert {found["check"] for found in booking("verify", "-o", "json").json} == {"histories_add_up"}
+
+
+def insert_slot(connection, doctor, start, _):
+    statement = "INSERT INTO slots (doctor_id, starts_at, ends_at) VALUES (%s, %s, %s) RETURNING id"
+    return connection.execute(statement, [doctor, start, start + dt.timedelta(hours=1)])
+
+
+def move_slot(connection, doctor, start, own):
+    statement = "UPDATE slots SET doctor_id = %s, starts_at = %s, ends_at = %s WHERE id = %s RETURNING id"
+    return connection.execute(statement, [doctor, start, start + dt.timedelta(hours=1), own])
+
+
+def slot_taken(take, connection, doctor, start, own):
+    """Put a slot into an hour by plain SQL and return its number and start, or None where the database refused it."""
+    try:
+        with contextlib.nullcontext() if connection.autocommit else connection.transaction():
+            return take(connection, doctor, start, own).fetchone()[0], start
+    except (errors.ExclusionViolation, errors.DeadlockDetected, errors.SerializationFailure):
+        return None
+
+
+def slot_added(adding):
+    try:
+        return [(slot.id, slot.starts_at) for slot in adding()]
+    except (SlotOverlap, Busy):
+        return []
+
+
+def test_a_crowd_of_other_programs_and_of_booking_never_overlap_slots(opened, raw, slots, sql, booking):
+    doctor = doctors.find(opened, DoctorKey(id=1))
+    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Ben', 'x', 'ben@x.de')")
+    writers = [raw(**how) for how in ({"autocommit": True}, {}, {"level": LEVELS[1]}) * 3]
+    told = []
+    for hour in range(8):
+        noon = (opened.now + dt.timedelta(days=20, hours=3 * hour)).replace(minute=0, second=0, microsecond=0)
+        starts = [noon + dt.timedelta(minutes=5 * number) for number in range(12)]
+        calls = []
+        for number, connection in enumerate(writers):
+            spare = sql(
+                "INSERT INTO slots (doctor_id, starts_at, ends_at) SELECT 2, t, t + interval '1 hour' "
+                "FROM (SELECT %s::timestamptz + interval '1 year' + %s * interval '1 hour') AS s (t) RETURNING id",
+                noon,
+                number * 100,
+            )[0]["id"]
+            take = insert_slot if number % 3 else move_slot
+            calls.append(
+                lambda take=take, connection=connection, start=starts[number], spare=spare: [
+                    slot_taken(take, connection, 1, start, spare)
+                ]
+            )
+        for start in starts[::3]:
+            calls.append(lambda start=start: slot_added(lambda: [add(opened, DoctorKey(id=1), start, 60)]))
+        calls.append(
+            lambda starts=starts: slot_added(lambda: add_many(opened, doctor, starts[::6], 30, strict=False).slots)
+        )
+        outcomes = at_once(*calls)
+        assert [outcome for outcome in outcomes if isinstance(outcome, BaseException)] == []
+        of_this_hour = [slot for outcome in outcomes for slot in outcome if slot]
+        assert of_this_hour
+        told += of_this_hour
+
+    there = {(row["id"], row["starts_at"]) for row in sql("SELECT id, starts_at FROM slots WHERE doctor_id = 1")}
+    assert there == {*told, *((slot, start) for slot, start in there if slot in slots)}
+    overlapping = (
+        "SELECT a.id, b.id FROM slots a JOIN slots b ON a.doctor_id = b.doctor_id AND a.id < b.id "
+        "AND a.starts_at < b.ends_at AND b.starts_at < a.ends_at"
+    )
+    assert sql(overlapping) == []
+    assert booking("verify", "-o", "json").json == []
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        (
+            "UPDATE bookings SET status = 'CONFIRMED', confirmed_at = now(), cancelled_at = NULL WHERE id = 2",
+            "histories_add_up",
+        ),
+        (
+            "UPDATE bookings SET status = 'CONFIRMED', confirmed_at = now(), failed_at = NULL WHERE id = 3",
+            "histories_add_up",
+        ),
+        ("UPDATE bookings SET status = 'CONFIRMED', confirmed_at = now() WHERE id = 1", "histories_add_up"),
+        ("UPDATE bookings SET status = 'CANCELLED', cancelled_at = now() WHERE id = 1", "histories_add_up"),
+        (f"{INSERT} VALUES ({PATIENT}, 4, {CONFIRMED})", "histories_add_up"),
+        ("UPDATE booking_history SET to_status = 'CONFIRMED' WHERE booking_id = 1", "histories_add_up"),
+        ("DELETE FROM booking_history WHERE booking_id = 2 AND to_status = 'CANCELLED'", "histories_add_up"),
+        ("UPDATE booking_history SET booking_id = 3 WHERE booking_id = 1", "histories_add_up"),
+        ("DELETE FROM bookings WHERE id = 1", "nothing_is_orphaned"),
+        ("SET session_replication_role = replica; DELETE FROM slots WHERE id = 1", "nothing_is_orphaned"),
+        ("SET session_replication_role = replica; DELETE FROM doctors WHERE id = 1", "nothing_is_orphaned"),
+    ],
+)
+def test_verify_finds_what_plain_sql_can_still_break(booking, raw, slots, sql, change, check):
+    for slot in slots[:3]:
+        booking("book", slot, "--name", "Pat", "--email", "pat@x.de")
+    booking("cancel", 2)
+    sql("UPDATE bookings SET hold_expires_at = now() WHERE id = 3")
+    booking("expire")
+    assert booking("verify").status == 0
+    raw(autocommit=True).execute(change)
+    ran = booking("verify", "-o", "json")
+    assert (ran.status, {found["check"] for found in ran.json}) == (4, {check})
