@@ -1,0 +1,32 @@
+"""What is in the tables of the appointment book, read at once when everything has settled."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import psycopg
+from psycopg.rows import dict_row
+
+from booking_cli.database import SCHEMA
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The rows of bookings, of their history and of the slots, as the database gives them."""
+
+    bookings: Sequence[Row] = ()
+    history: Sequence[Row] = ()
+    slots: Sequence[Row] = ()
+
+    @classmethod
+    def read(cls, conninfo: str) -> Self:
+        """Return what the database at `conninfo` holds, all tables on one snapshot."""
+        with psycopg.connect(conninfo, row_factory=dict_row, options=f"-c search_path={SCHEMA}") as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            return cls(
+                bookings=connection.execute("SELECT * FROM bookings ORDER BY id").fetchall(),
+                history=connection.execute("SELECT * FROM booking_history ORDER BY id").fetchall(),
+                slots=connection.execute("SELECT * FROM slots ORDER BY id").fetchall(),
+            )
