@@ -20,6 +20,8 @@ from booking_cli.errors import BookingError, Interrupted, OutcomeUnknown, UsageE
 from booking_cli.output import Format, flush, tell
 
 PROGRAM = "booking"
+# What was typed comes back in some messages, and may be a whole file.
+_LONGEST_QUOTE = 500
 _COMPLETION_VARIABLE = "_BOOKING_COMPLETE"
 
 app = typer.Typer(
@@ -155,16 +157,20 @@ def _discard(stream: TextIO) -> None:
 def _wants_json(arguments: list[str]) -> bool:
     """Tell whether errors are wanted as JSON; looks at the words, because an error may come before they are parsed."""
     wanted = ""
+    if "--" in arguments:  # what follows is no option
+        arguments = arguments[: arguments.index("--")]
     for word, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
         if match := re.fullmatch(r"(?:--output=|-[qv]*o=?)(.+)", word):
             wanted = match[1]
         elif re.fullmatch(r"--output|-[qv]*o", word):
             wanted = following
-    return wanted.lower() in (Format.JSON, Format.NDJSON)
+    return wanted.strip().lower() in (Format.JSON, Format.NDJSON)
 
 
 def _usage_error(error: TyperException) -> BookingError:
     message = error.format_message()
+    if len(message) > _LONGEST_QUOTE:
+        message = f"{message[:_LONGEST_QUOTE]}…"
     if not message.endswith((".", "?")):
         message += "."
     context = getattr(error, "ctx", None)

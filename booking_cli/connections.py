@@ -20,6 +20,13 @@ _PATIENCE: dict[str, Any] = {
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
+# There is no code for it before one is connected; the last is PgBouncer's.
+_NO_CONNECTION_LEFT = (
+    "too many clients",
+    "remaining connection slots",
+    "too many connections",
+    "no more connections allowed",
+)
 _FAILED = "connection failed"
 OPTIONS: dict[str, Any] = {
     "autocommit": True,  # the runner writes BEGIN and COMMIT itself
@@ -42,11 +49,12 @@ def connect(conninfo: str) -> Connection:
         ) from None
     except psycopg.OperationalError as error:
         reason = _reason(error)
-        if "too many clients" in reason or "remaining connection slots" in reason or "too many connections" in reason:
+        if any(words in reason for words in _NO_CONNECTION_LEFT):
             raise Busy("The database has no connection left. Nothing was changed; please try again.") from error
-        raise DatabaseUnavailable(
-            f"The database cannot be reached: {reason.rstrip('.')}. Is it running, and is BOOKING_DATABASE_URL right?"
-        ) from error
+        advice = "Is it running, and is BOOKING_DATABASE_URL right?"
+        if "session is read-only" in reason:
+            advice = "A standby may be about to take over; try again in a moment."
+        raise DatabaseUnavailable(f"The database cannot be reached: {reason.rstrip('.')}. {advice}") from error
 
 
 def _reason(error: psycopg.OperationalError) -> str:

@@ -22,7 +22,7 @@ from psycopg import errors as pg
 
 from booking_cli import interrupts, queries
 from booking_cli.connections import OPTIONS, Connection, Row, connect, patient
-from booking_cli.database_errors import first_line, is_lost, raise_translated
+from booking_cli.database_errors import first_line, is_lost, raise_translated, went_away
 from booking_cli.errors import BookingError, Busy, DatabaseUnavailable, InterruptedInDoubt, NotSetUp, OutcomeUnknown
 
 if TYPE_CHECKING:
@@ -103,6 +103,20 @@ class Database:
         """Run `work` in a READ ONLY transaction, on one snapshot, and return what it returns."""
         return self._run(self._begin("READ ONLY", timeout_seconds), work)
 
+    def read_what_lasts(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` as `read` does, and return when a synchronous standby, where there is one, has what it saw.
+
+        A change whose COMMIT was cut off while it waited for the standby can be seen, and would still be lost in a failover.
+        This transaction's COMMIT comes after it in the log, and is only answered when the standby has both. Where it breaks,
+        `work` looks again.
+        """
+
+        def look(tx: Transaction) -> T:
+            tx.one("db.write_to_log")
+            return work(tx)
+
+        return self._run(self._begin("READ WRITE"), look, reconnects=True)
+
     def write(
         self,
         work: Callable[[Transaction], T],
@@ -182,7 +196,7 @@ class Database:
             except psycopg.OperationalError as error:
                 if not is_lost(error, connection):
                     raise_translated(error)
-                failure, reason = DatabaseUnavailable(f"The database went away: {first_line(error)}."), str(error)
+                failure, reason = went_away(error), first_line(error)
                 reconnects, over = True, time.monotonic() - began > RECONNECT_SECONDS
             except psycopg.Error as error:
                 raise_translated(error)
@@ -210,12 +224,6 @@ class Database:
             row = tx.one("db.transaction_status", {"id": lost.transaction_id})
             return row is None or row["status"] != "in progress"
 
-        def look(tx: Transaction) -> bool:
-            # What is seen may not have reached a synchronous standby yet. This transaction's own COMMIT comes after it in
-            # the log, and is only answered when that has arrived there.
-            tx.one("db.write_to_log")
-            return stands(tx, lost.result)
-
         give_up_at = time.monotonic() + RECONNECT_SECONDS
         pauses = map(_pause, itertools.count(1))
         try:
@@ -223,7 +231,7 @@ class Database:
                 if time.monotonic() > give_up_at:
                     raise Busy("The lost transaction does not end.")
                 time.sleep(next(pauses))
-            return self._run(self._begin("READ WRITE"), look, reconnects=True)
+            return self.read_what_lasts(lambda tx: stands(tx, lost.result))
         except (DatabaseUnavailable, Busy, NotSetUp) as error:
             raise OutcomeUnknown(request_id) from error
 
@@ -238,6 +246,7 @@ class Database:
         return (
             f"BEGIN ISOLATION LEVEL SERIALIZABLE {access}"
             f"; SET LOCAL search_path = {SCHEMA}"
+            "; SET LOCAL datestyle = ISO"  # a server's or a login's own cannot be read
             f"; SET LOCAL statement_timeout = {timeout_ms}"
             f"; SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_SECONDS * 1000}"
         )

@@ -28,9 +28,9 @@ def translated(error: psycopg.Error) -> Exception:
         case pg.InsufficientPrivilege():
             return DatabaseUnavailable(f"The database does not allow it: {reason}. Ask whoever runs the database.")
         case pg.ReadOnlySqlTransaction():
-            return DatabaseUnavailable(
-                "The database only allows reading; it may be a standby. Check BOOKING_DATABASE_URL."
-            )
+            return _only_for_reading()
+        case pg.FeatureNotSupported() if "hot standby" in reason:
+            return _only_for_reading()
         case pg.TooManyConnections():
             return Busy("The database has no connection left. Nothing was changed; please try again.")
         case psycopg.OperationalError():
@@ -55,3 +55,14 @@ def first_line(error: BaseException) -> str:
     """Return the first line of an error's message without its full stop; details and hints come after it."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).rstrip(".")
+
+
+def went_away(error: psycopg.OperationalError) -> Busy | DatabaseUnavailable:
+    """Return what it means that a connection broke: PgBouncer also breaks one that waited for too long."""
+    if "query_wait_timeout" in str(error):
+        return Busy("The pooler has no connection to the database left.")
+    return DatabaseUnavailable(f"The database went away: {first_line(error)}.")
+
+
+def _only_for_reading() -> DatabaseUnavailable:
+    return DatabaseUnavailable("The database only allows reading; it may be a standby. Check BOOKING_DATABASE_URL.")

@@ -54,7 +54,11 @@ class EmbeddedServer:
     """The embedded server of one data folder."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir.resolve()
+        self.data_dir = data_dir
+        try:
+            self.data_dir = data_dir.resolve()
+        except OSError as error:
+            raise self._not_ours(error) from None
         self.cluster = self.data_dir / "postgres"
 
     def conninfo(self, database: str = DATABASE) -> str:

@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _check_data_dir(cls, value: Path) -> Path:
+        if "\0" in str(value):
+            raise ValueError("the name of a folder has no NUL character")
         try:
             return value.expanduser().absolute()
         except RuntimeError:

@@ -14,6 +14,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 TEST_DATABASE_URL = os.environ.pop("BOOKING_TEST_DATABASE_URL", None)
+TEST_POOLER_PORT = os.environ.pop("BOOKING_TEST_POOLER_PORT", None)
 # Before anything of booking is imported: no setting of whoever runs the tests may change their outcome.
 for _name in [name for name in os.environ if name.startswith(("BOOKING_", "PG"))]:
     del os.environ[_name]
@@ -22,6 +23,7 @@ from booking_cli import book as books  # noqa: E402  # after the settings are go
 from booking_cli import cli, settings  # noqa: E402
 from booking_cli.database import Database, connect  # noqa: E402
 from booking_cli.migrations import migrate  # noqa: E402
+from tests.pooler import Pooler  # noqa: E402
 from tests.server import embedded_server, postgres_container  # noqa: E402
 
 PROGRAM = Path(sys.executable).with_name("booking")
@@ -105,14 +107,20 @@ def empty_url(new_database: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
-def environment(url: str, tmp_path: Path) -> dict[str, str]:
+def program_url(url: str) -> str:
+    """Where the program finds the test's database: at its `url`, or by way of the pooler that test_pooler.py has started."""
+    return Pooler(int(TEST_POOLER_PORT)).through(url) if TEST_POOLER_PORT else url
+
+
+@pytest.fixture
+def environment(program_url: str, tmp_path: Path) -> dict[str, str]:
     """The environment in which the program runs: the test's database, and an empty home."""
     home = tmp_path / "home"
     home.mkdir()
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
-        "BOOKING_DATABASE_URL": url,
+        "BOOKING_DATABASE_URL": program_url,
         "BOOKING_ACTOR": "tester",
     }
 
@@ -199,11 +207,11 @@ def contents(sql: Callable[..., list[dict[str, Any]]]) -> Callable[[], object]:
 
 
 @pytest.fixture
-def opened(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[books.Book]:
+def opened(program_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[books.Book]:
     """The test's book, opened on a pool of connections, for calls of the repository from several threads."""
     monkeypatch.setenv("BOOKING_ACTOR", "tester")
     settings.load.cache_clear()
-    with Database(books.OwnServer(url), statement_timeout=30, pool_size=16) as database:
+    with Database(books.OwnServer(program_url), statement_timeout=30, pool_size=16) as database:
         yield books.open_book(database)
     settings.load.cache_clear()
 

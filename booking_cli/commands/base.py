@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperOption
 
 from booking_cli.dates import Day, parse_day
 from booking_cli.errors import InvalidInput
-from booking_cli.inputs import BookingKey, DoctorKey, parse_booking, parse_count, parse_doctor, parse_id
+from booking_cli.inputs import BookingKey, DoctorKey, parse_booking, parse_count, parse_doctor, parse_id, quote
 from booking_cli.output import Format, show
 
 if TYPE_CHECKING:
@@ -138,4 +138,4 @@ def _format(text: str) -> Format:
     try:
         return Format(text.strip().lower())
     except ValueError:
-        raise InvalidInput(f"'{text}' is not a form of output; use table, json, ndjson or csv.") from None
+        raise InvalidInput(f"{quote(text)} is not a form of output; use table, json, ndjson or csv.") from None

@@ -35,6 +35,7 @@ def show_many(many: Many, things: Sequence[Any]) -> None:
 def _draw(kind: type, things: Sequence[Any]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -57,6 +58,9 @@ def _draw(kind: type, things: Sequence[Any]) -> None:
     for thing in things:
         # As Text and not as a string: then no markup in a name takes effect.
         table.add_row(*(Text(visible(column.text(thing)), style=_style(column, thing)) for column in columns))
+    # Where the terminal is too narrow, it breaks the lines; rich would leave columns out.
+    room = console.options.update(max_width=_WIDE_ENOUGH_FOR_ANYTHING)
+    console.width = max(console.width, Measurement.get(console, room, table).minimum)
     console.print(table)
 
 

@@ -56,12 +56,21 @@ def book(book: Book, request: BookingRequest) -> Answer:
     A request id that was used before gets its first answer again. Raises NotFound, SlotTaken, SlotInPast, DoctorInactive,
     PatientOverlap and RequestIdReused; then nothing was changed.
     """
-    if answer := book.database.read(lambda tx: _before_booking(tx, book, request)):
+
+    def before(tx: Transaction) -> Answer | None:
+        return _before_booking(tx, book, request)
+
+    def after(tx: Transaction) -> Answer | Exception | None:
+        return _after_refusal(tx, book, request)
+
+    if book.database.read(before) and (answer := book.database.read_what_lasts(before)):
         return answer
     for _ in range(_MAX_ROUNDS):
         if row := _insert(book, request, take_over=False):
             return _made(book, row)
-        refusal = book.database.read(lambda tx: _after_refusal(tx, book, request))
+        refusal = book.database.read(after)
+        if isinstance(refusal, Answer):
+            refusal = book.database.read_what_lasts(after)
         if isinstance(refusal, Answer):
             return refusal
         if isinstance(refusal, Exception):
@@ -288,7 +297,11 @@ def _is_recorded(tx: Transaction, made: Row | None, status: str, request_id: str
 def _repeated_change(book: Book, key: BookingKey, status: str, request_id: str) -> Booking | None:
     """Return the booking as it is now, where this very request brought it into a state before."""
     parameters = {"id": key.id, "reference": key.reference, "status": status, "request_id": request_id}
-    row = book.database.read(lambda tx: tx.one("bookings.find_change", parameters))
+
+    def find_change(tx: Transaction) -> Row | None:
+        return tx.one("bookings.find_change", parameters)
+
+    row = book.database.read(find_change) and book.database.read_what_lasts(find_change)
     return rows.booking(row, book.zone) if row else None
 
 
