@@ -242,3 +242,8 @@ def test_a_headline_can_stand_alone_and_a_table_can_stand_for_the_details(shown)
     )
     assert text.startswith("By state:\n")
     assert "FAILED" in text
+
+
+@pytest.mark.parametrize("many", USUAL, ids=lambda many: many.kind.__name__)
+def test_a_terminal_that_is_too_narrow_loses_no_column(shown, many):
+    assert shown(many, columns=30) == shown(many, columns=80)

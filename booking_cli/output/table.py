@@ -8,6 +8,7 @@ from booking_cli.output import Many, One, views
 from booking_cli.output.text import visible
 
 _WIDE_ENOUGH_FOR_ANYTHING = 10_000
+_NARROWEST = 80
 
 
 def show_one(one: One) -> None:
@@ -35,7 +36,6 @@ def show_many(many: Many, things: Sequence[Any]) -> None:
 def _draw(kind: type, things: Sequence[Any]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -46,6 +46,8 @@ def _draw(kind: type, things: Sequence[Any]) -> None:
     console = OurConsole(file=sys.stdout, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:  # a file or another program has room for everything
         console.width = _WIDE_ENOUGH_FOR_ANYTHING
+    # A narrower terminal breaks the lines by itself; rich would leave columns out.
+    console.width = max(console.width, _NARROWEST)
     columns = views.columns(kind)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     for column in columns:
@@ -58,9 +60,6 @@ def _draw(kind: type, things: Sequence[Any]) -> None:
     for thing in things:
         # As Text and not as a string: then no markup in a name takes effect.
         table.add_row(*(Text(visible(column.text(thing)), style=_style(column, thing)) for column in columns))
-    # Where the terminal is too narrow, it breaks the lines; rich would leave columns out.
-    room = console.options.update(max_width=_WIDE_ENOUGH_FOR_ANYTHING)
-    console.width = max(console.width, Measurement.get(console, room, table).minimum)
     console.print(table)
 
 
