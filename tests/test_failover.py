@@ -170,7 +170,7 @@ def waiting_for_the_standby(node):
 def many_wait_for_the_standby(node, seconds):
     """Tell whether half of the callers wait; or one, where the others keep failing to serialize with what it has in hand."""
     waiting = len(waiting_for_the_standby(node))
-    return waiting >= CALLERS // 2 or waiting and seconds > 5
+    return waiting >= CALLERS // 2 or (waiting and seconds > 5)
 
 
 def standby_goes(pair):
