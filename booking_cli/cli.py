@@ -18,6 +18,7 @@ from booking_cli.commands import bookings, clinic, db, doctors, reports, slots
 from booking_cli.commands.base import be_verbose
 from booking_cli.errors import BookingError, Interrupted, OutcomeUnknown, UsageError
 from booking_cli.output import Format, flush, tell
+from booking_cli.output.text import visible
 
 PROGRAM = "booking"
 # What was typed comes back in some messages, and may be a whole file.
@@ -121,7 +122,7 @@ class _LogHandler(logging.Handler):
 def _report(error: BookingError, arguments: list[str]) -> int:
     """Write `error` to stderr, as JSON where the output was to be JSON, and return its exit status."""
     message = str(error)
-    if isinstance(error, OutcomeUnknown):
+    if isinstance(error, OutcomeUnknown) and error.advice is None:
         message += f" {_how_to_settle(error.request_id, arguments)}"
     try:
         sys.stdout.flush()  # what was shown before comes before
@@ -141,12 +142,26 @@ def _report(error: BookingError, arguments: list[str]) -> int:
 
 
 def _how_to_settle(request_id: str | None, arguments: list[str]) -> str:
-    """Return the very command that brings a change about once, whether or not it was made already."""
+    """Return the very command that settles an outcome that is unknown."""
     words = [PROGRAM, *arguments]
     if request_id is not None and not any(word.split("=")[0] == "--request-id" for word in arguments):
         end_of_options = words.index("--") if "--" in words else len(words)
         words[end_of_options:end_of_options] = ["--request-id", request_id]
-    return f"To settle it, run this, which does no harm in either case: {shlex.join(words)}"
+    command = " ".join(map(_shell_word, words))
+    if request_id is not None:
+        return f"To settle it, run this, and it happens once: {command}"
+    return f"To settle it, see whether it was made, or run this again: {command}"
+
+
+def _shell_word(word: str) -> str:
+    """Return `word` for a shell, written out in such a way that it can be shown whole and pasted."""
+    if visible(word) == word:
+        return shlex.quote(word)
+    return "$'" + "".join(c if c not in "\\'" and visible(c) == c else _shell_escape(c) for c in word) + "'"
+
+
+def _shell_escape(character: str) -> str:
+    return f"\\{character}" if character in "\\'" else f"\\U{ord(character):08x}"
 
 
 def _discard(stream: TextIO) -> None:
@@ -168,7 +183,8 @@ def _wants_json(arguments: list[str]) -> bool:
 
 
 def _usage_error(error: TyperException) -> BookingError:
-    message = error.format_message()
+    # A missing choice is told over several lines.
+    message = error.format_message().replace(":\n\t", ": ").replace(",\n\t", ", ")
     if len(message) > _LONGEST_QUOTE:
         message = f"{message[:_LONGEST_QUOTE]}…"
     if not message.endswith((".", "?")):
@@ -184,7 +200,8 @@ def _bug(error: Exception) -> BookingError:
 
     for line in "".join(traceback.format_exception(error)).splitlines():
         logging.getLogger("booking").info("%s", line)
+    first_line = (str(error).splitlines() or [""])[0]
     return BookingError(
-        f"This is a bug in booking, please report it: {type(error).__name__}: {error} "
+        f"This is a bug in booking, please report it: {type(error).__name__}: {first_line} "
         "(run the command again with -v for the details)."
     )

@@ -1,11 +1,14 @@
 """Connecting to the server: with which options, and what to say where it does not work."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
+from booking_cli import interrupts
 from booking_cli.errors import Busy, DatabaseUnavailable
 
 Row = DictRow
@@ -55,6 +58,16 @@ def connect(conninfo: str) -> Connection:
         if "session is read-only" in reason:
             advice = "A standby may be about to take over; try again in a moment."
         raise DatabaseUnavailable(f"The database cannot be reached: {reason.rstrip('.')}. {advice}") from error
+
+
+@contextlib.contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Run a block in a transaction of its own outside the runner, and let Ctrl-C know how its COMMIT ended."""
+    interrupts.release()
+    with connection.transaction():
+        yield
+        interrupts.hold_back()
+    interrupts.note_outcome(committed=True)
 
 
 def _reason(error: psycopg.OperationalError) -> str:

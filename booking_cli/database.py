@@ -11,6 +11,7 @@ lost transaction has ended on the server, and asks the data: each write brings a
 import contextlib
 import itertools
 import logging
+import math
 import random
 import threading
 import time
@@ -184,31 +185,29 @@ class Database:
         `commits` says that it changes something: a COMMIT that breaks raises _LostCommit. With `reconnects` a database that
         cannot be reached is waited for, as it is when a connection that was there breaks.
         """
-        began = time.monotonic()
+        failing_since = None
         for attempt in itertools.count(1):
             failure: BookingError
             try:
                 with self.connection() as connection:
                     return _attempt(connection, begin, work, commits=commits)
             except (pg.SerializationFailure, pg.DeadlockDetected) as error:
-                failure, reason = Busy("Too many people are changing the same thing at once."), first_line(error)
-                over = attempt >= MAX_ATTEMPTS or time.monotonic() - began > MAX_SECONDS
-            except psycopg.OperationalError as error:
+                failure, reason = _too_many(attempt), first_line(error)
+                patience, most_attempts = MAX_SECONDS, float(MAX_ATTEMPTS)
+            except psycopg.Error as error:
                 if not is_lost(error, connection):
                     raise_translated(error)
                 failure, reason = went_away(error), first_line(error)
-                reconnects, over = True, time.monotonic() - began > RECONNECT_SECONDS
-            except psycopg.Error as error:
-                raise_translated(error)
+                patience, most_attempts, reconnects = RECONNECT_SECONDS, math.inf, True
             except (DatabaseUnavailable, Busy) as error:
                 if not reconnects:
                     raise
                 failure, reason = error, str(error)
-                over = time.monotonic() - began > RECONNECT_SECONDS
+                patience, most_attempts = RECONNECT_SECONDS, math.inf
 
-            if over and isinstance(failure, Busy):
-                raise Busy(f"{failure} It was tried {attempt} times and nothing was changed; please try again.")
-            if over:
+            # Not from the beginning: what broke may have worked for long before.
+            failing_since = failing_since or time.monotonic()
+            if attempt >= most_attempts or time.monotonic() - failing_since > patience:
                 raise failure
             pause = _pause(attempt)
             log.info("Attempt %d failed (%s); trying again in %.0f ms.", attempt, reason, pause * 1000)
@@ -224,6 +223,7 @@ class Database:
             row = tx.one("db.transaction_status", {"id": lost.transaction_id})
             return row is None or row["status"] != "in progress"
 
+        interrupts.release()
         give_up_at = time.monotonic() + RECONNECT_SECONDS
         pauses = map(_pause, itertools.count(1))
         try:
@@ -248,7 +248,7 @@ class Database:
             f"; SET LOCAL search_path = {SCHEMA}"
             "; SET LOCAL datestyle = ISO"  # a server's or a login's own cannot be read
             f"; SET LOCAL statement_timeout = {timeout_ms}"
-            f"; SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_SECONDS * 1000}"
+            f"; SET LOCAL idle_in_transaction_session_timeout = {round(IDLE_IN_TRANSACTION_SECONDS * 1000)}"
         )
 
     def _borrow(self) -> "tuple[ConnectionPool[Connection], Connection]":
@@ -277,7 +277,7 @@ class Database:
                     max_size=self._pool_size,
                     open=True,
                 )
-        return self._pool
+            return self._pool
 
     def _drop(self, pool: "ConnectionPool[Connection]") -> None:
         """Begin with a new pool: while a server is away, one waits longer and longer before it connects again."""
@@ -319,7 +319,7 @@ def _attempt(connection: Connection, begin: str, work: Callable[[Transaction], T
     try:
         connection.execute("COMMIT")
     except psycopg.Error as error:
-        if isinstance(error, psycopg.OperationalError) and is_lost(error, connection):
+        if is_lost(error, connection):
             raise _LostCommit(_transaction_id(begun), result, error) from error
         interrupts.note_outcome(committed=False)
         raise
@@ -334,6 +334,13 @@ def _transaction_id(begun: psycopg.Cursor[Row]) -> str:
     row = begun.fetchone()
     assert row is not None
     return str(row["transaction_id"])
+
+
+def _too_many(attempts: int) -> Busy:
+    return Busy(
+        "Too many people are changing the same thing at once. "
+        f"It was tried {attempts} times and nothing was changed; please try again."
+    )
 
 
 def _pause(attempt: int) -> float:

@@ -46,9 +46,9 @@ def raise_translated(error: psycopg.Error) -> NoReturn:
     raise meaning from error
 
 
-def is_lost(error: psycopg.OperationalError, connection: Connection) -> bool:
-    """Tell whether `error` is that the connection broke."""
-    return connection.closed or isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow)
+def is_lost(error: psycopg.Error, connection: Connection) -> bool:
+    """Tell whether `error` is that the connection broke, or that the server has ended it (which may not be seen yet)."""
+    return connection.closed or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
 
 
 def first_line(error: BaseException) -> str:
@@ -57,11 +57,11 @@ def first_line(error: BaseException) -> str:
     return (lines[0] if lines else type(error).__name__).rstrip(".")
 
 
-def went_away(error: psycopg.OperationalError) -> Busy | DatabaseUnavailable:
+def went_away(error: psycopg.Error) -> Busy | DatabaseUnavailable:
     """Return what it means that a connection broke: PgBouncer also breaks one that waited for too long."""
     if "query_wait_timeout" in str(error):
-        return Busy("The pooler has no connection to the database left.")
-    return DatabaseUnavailable(f"The database went away: {first_line(error)}.")
+        return Busy("The pooler has no connection to the database left. Nothing was changed; please try again.")
+    return DatabaseUnavailable(f"The database went away: {first_line(error)}. Please try again.")
 
 
 def _only_for_reading() -> DatabaseUnavailable:

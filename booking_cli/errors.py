@@ -135,7 +135,7 @@ class NotSetUp(BookingError):
 
 
 class Busy(BookingError):
-    """Too much was going on at the same time; nothing was changed, and trying again makes sense."""
+    """Too much was going on at the same time; what did not get through changed nothing, and trying again makes sense."""
 
     code = "busy"
     exit_status = 6
@@ -144,19 +144,24 @@ class Busy(BookingError):
 class OutcomeUnknown(BookingError):
     """The connection broke during COMMIT, and the database did not come back in time to be asked what happened.
 
-    `request_id` is what the change can be recognized by when the command is repeated, or None where repeating does no harm.
+    `request_id` is what the change can be recognized by when the command is repeated, and None where it has nothing of the
+    kind. `advice` is what to do instead of repeating the command, where that could undo what somebody else did.
     """
 
     code = "outcome_unknown"
     exit_status = 6
+    sentence_with_advice = (
+        "The connection to the database broke while the change was being committed, and whether it was made cannot be "
+        "told any more."
+    )
     sentence = (
         "The connection to the database broke while the change was being committed, and the database did not come back "
         "in time: it is not known whether the change was made."
     )
 
-    def __init__(self, request_id: str | None) -> None:
-        super().__init__(self.sentence)
-        self.request_id = request_id
+    def __init__(self, request_id: str | None, advice: str | None = None) -> None:
+        super().__init__(f"{self.sentence_with_advice} {advice}" if advice else self.sentence)
+        self.request_id, self.advice = request_id, advice
 
 
 class Interrupted(BookingError):

@@ -48,7 +48,9 @@ def in_doubt() -> bool:
 
 
 def last_words() -> str:
-    """Return what is true about the changes since `install`, none of which is in doubt."""
+    """Return what is true about the changes since `install`."""
+    if _in_doubt:
+        return "Interrupted while the change was being committed; it is not known whether it was made."
     if _changed:
         return "Interrupted; what was done before is whole and stays."
     return "Interrupted; nothing was changed."

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import errors as pg
 
 from booking_cli import queries
-from booking_cli.connections import Connection
+from booking_cli.connections import Connection, transaction
 from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SCHEMA
 from booking_cli.database_errors import raise_translated
 from booking_cli.errors import DatabaseUnavailable, NotSetUp
@@ -126,7 +126,7 @@ def _recorded(connection: Connection) -> dict[int, tuple[str, dt.datetime]]:
 
 
 def _apply(connection: Connection, file: _File) -> Migration | None:
-    with connection.transaction():
+    with transaction(connection):
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}".encode())
         _enter_schema(connection)
@@ -148,7 +148,7 @@ def _apply(connection: Connection, file: _File) -> Migration | None:
 
 
 def _set_up_clinic(connection: Connection) -> None:
-    with connection.transaction():
+    with transaction(connection):
         _enter_schema(connection)
         if connection.execute("SELECT FROM clinic").fetchone() is not None:
             return

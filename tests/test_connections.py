@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from booking_cli import book as books
+from booking_cli import database as runner
 from booking_cli.database import Database
 from booking_cli.repository import clinic
 from tests.waiting import wait_until
@@ -72,3 +73,20 @@ def test_a_pool_outlives_a_restart_with_many_connections_open(opened, sql):
         terminate(sql, pid)
     assert len(pids) >= 8
     assert clinic.update(opened, name="New", timezone=None, hold_minutes=None).name == "New"
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_a_session_that_the_server_ended_for_being_idle_is_replaced(book, sql, kind, monkeypatch):
+    """As after a Ctrl-Z, or a laptop that was shut."""
+    monkeypatch.setattr(runner, "IDLE_IN_TRANSACTION_SECONDS", 0.05)
+    pids = []
+
+    def work(tx):
+        pids.append(tx._connection.info.backend_pid)
+        if len(pids) == 1:
+            there = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
+            wait_until(lambda: not sql(there, *pids), "the server has ended the session")
+        return tx.one("clinic.open")["timezone"]
+
+    assert run(book.database, kind, work) == "UTC"
+    assert len(set(pids)) == 2

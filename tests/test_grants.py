@@ -508,3 +508,9 @@ def test_the_embedded_database_has_such_roles_too():
             assert ana.execute("SELECT timezone FROM booking.clinic").rowcount == 1
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 ana.execute("DELETE FROM booking.clinic")
+
+
+def test_who_gives_no_kind_is_told_the_kinds_in_one_line(booking):
+    ran = booking("db", "grant")
+    assert (ran.status, len(ran.stderr.splitlines())) == (2, 1)
+    assert "Choose from: operator, reader." in ran.stderr

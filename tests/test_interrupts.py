@@ -154,6 +154,7 @@ def test_the_last_words_are_true_before_during_and_after_a_commit():
     assert "nothing was changed" in interrupts.last_words()
     interrupts.hold_back()
     assert interrupts.in_doubt()
+    assert "not known" in interrupts.last_words()
     interrupts.note_outcome(committed=False)
     assert not interrupts.in_doubt()
     assert "nothing was changed" in interrupts.last_words()

@@ -31,6 +31,7 @@ PROBES = {
     "probe.40001": "DO $$ BEGIN RAISE 'could not serialize' USING ERRCODE = '40001'; END $$",
     "probe.40P01": "DO $$ BEGIN RAISE 'deadlock detected' USING ERRCODE = '40P01'; END $$",
     "probe.sleep": "SELECT pg_sleep(60)",
+    "probe.short_sleep": "SELECT pg_sleep(0.5)",
 }
 
 
@@ -258,6 +259,20 @@ def test_the_pauses_are_random_so_that_rivals_do_not_meet_again(database, monkey
     monkeypatch.setattr(runner.time, "sleep", made.append)
     run_into(database, "probe.40001")
     assert len(set(made)) == 9
+
+
+def test_the_time_for_conflicts_begins_with_the_first(database, monkeypatch):
+    monkeypatch.setattr(runner, "MAX_SECONDS", 0.2)
+    attempts = []
+
+    def work(tx):
+        attempts.append(1)
+        if len(attempts) == 1:
+            tx.one("probe.short_sleep")
+            tx.one("probe.40001")
+
+    write(database, work)
+    assert len(attempts) == 2
 
 
 def test_what_is_not_a_conflict_is_not_repeated(database):

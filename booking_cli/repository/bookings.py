@@ -10,6 +10,7 @@ from booking_cli.connections import Row
 from booking_cli.database import Transaction
 from booking_cli.errors import (
     Busy,
+    DatabaseUnavailable,
     HoldLapsed,
     NotFound,
     PatientOverlap,
@@ -167,11 +168,11 @@ def expire(book: Book) -> Expiry:
     try:
         while batch := _expire_batch(book):
             released.extend(rows.booking(row, book.zone) for row in batch)
-    except Busy as error:
+    except (Busy, DatabaseUnavailable) as error:
         if released:
-            raise Busy(
-                f"{len(released)} lapsed holds were released, then the database was too busy; run it again."
-            ) from error
+            then = "was too busy" if isinstance(error, Busy) else "went away"
+            count = f"{len(released)} lapsed hold{'s were' if len(released) > 1 else ' was'} released"
+            raise type(error)(f"{count}, then the database {then}; run it again.") from error
         raise
     return Expiry(len(released), released)
 

@@ -92,10 +92,13 @@ def update(book: Book, key: DoctorKey, change: DoctorChange, *, if_version: int 
         found = _by_id(tx, made)
         if made is None or found is None or found["version"] < made["version"]:
             return False
-        if (
-            found["version"] > made["version"]
-        ):  # somebody else has changed it since, and it may be ours that they changed
-            raise OutcomeUnknown(None)
+        if found["version"] > made["version"]:
+            # It may be ours that somebody else has changed since, and to change it again would undo theirs.
+            raise OutcomeUnknown(
+                None,
+                "Somebody else has changed the doctor since: look with "
+                f"'booking doctors show {doctor_id}', and decide again.",
+            )
         return bool(found["updated_at"] == made["updated_at"])
 
     try:

@@ -11,7 +11,7 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from booking_cli import book, queries
-from booking_cli.connections import Connection, Row
+from booking_cli.connections import Connection, Row, transaction
 from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SCHEMA, Transaction
 from booking_cli.database_errors import raise_translated
 from booking_cli.errors import DatabaseUnavailable, InUse, InvalidInput, NotFound
@@ -34,7 +34,7 @@ def grant(kind: str, login: str | None) -> Grant:
     """
     with book.open_book() as opened, opened.database.connection() as connection:
         try:
-            with connection.transaction():
+            with transaction(connection):
                 _begin(connection)
                 return _grant(connection, kind, login)
         except psycopg.Error as error:
@@ -44,7 +44,7 @@ def grant(kind: str, login: str | None) -> Grant:
 def refresh(connection: Connection) -> None:
     """Give the roles that are there the rights of this release, after a migration; makes no role."""
     try:
-        with connection.transaction():
+        with transaction(connection):
             _begin(connection)
             for kind in KINDS:
                 found = _find(connection, kind, None)
