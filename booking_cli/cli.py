@@ -175,7 +175,7 @@ def _wants_json(arguments: list[str]) -> bool:
     if "--" in arguments:  # what follows is no option
         arguments = arguments[: arguments.index("--")]
     for word, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
-        if match := re.fullmatch(r"(?:--output=|-[qv]*o=?)(.+)", word):
+        if match := re.fullmatch(r"(?:--output=|-[qv]*o=?)(.+)", word, re.DOTALL):
             wanted = match[1]
         elif re.fullmatch(r"--output|-[qv]*o", word):
             wanted = following

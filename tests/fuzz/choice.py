@@ -33,11 +33,16 @@ def _filtered(tried: Input, things: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{len(things)} were shown, and --limit was {given.get('limit', '200')}"
     for thing in things:
         for name, column in (("email", "patient_email"), ("specialization", "specialization"), ("status", "status")):
-            if name in given and given[name] not in ("all", str(thing[column]).lower()):
+            if name in given and given[name] not in ("all", _lower(str(thing[column]))):
                 yield f"--{name} {given[name]!r} shows {thing[column]!r}"
-        if "search" in given and given["search"] not in f"{thing['name']}\n{thing['email']}".lower():
+        if "search" in given and given["search"] not in _lower(f"{thing['name']}\n{thing['email']}"):
             yield f"--search {given['search']!r} shows {thing['name']!r}, {thing['email']!r}"
         if "doctor" in given and "@" not in given["doctor"] and not same_number(given["doctor"], thing["doctor_id"]):
             yield f"--doctor {given['doctor']!r} shows doctor {thing['doctor_id']}"
         if tried.path == "doctors list" and not thing["active"] and not tried.flag("--all"):
             yield f"doctor {thing['id']} is shown, who is not active"
+
+
+def _lower(text: str) -> str:
+    """Return `text` in lower case as the database has it: a letter for a letter."""
+    return "".join(character.lower()[0] for character in text)
