@@ -18,7 +18,7 @@ from booking_cli import queries
 from booking_cli.connections import Connection, transaction
 from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SCHEMA
 from booking_cli.database_errors import raise_translated
-from booking_cli.errors import DatabaseUnavailable, NotSetUp
+from booking_cli.errors import Busy, DatabaseUnavailable, NotSetUp
 from booking_cli.models import Migration
 
 log = logging.getLogger("booking.migrations")
@@ -26,6 +26,8 @@ log = logging.getLogger("booking.migrations")
 OLDEST_SERVER = 150_000
 # A migration may have to rewrite a large table, or wait for another run.
 STATEMENT_HOURS = 1
+# Whoever books waits behind a migration that waits for a table, as behind a backup that reads it: then better not now.
+LOCK_SECONDS = 10.0
 # Two runs at once must follow one another. Any number will do that nothing else on the server takes ("booking").
 _LOCK = 0x626F6F6B696E67
 _FILE_NAME = re.compile(r"([0-9]{4})_(\w+)\.sql")
@@ -57,7 +59,8 @@ def too_new(version: int) -> NotSetUp:
 def migrate(connection: Connection) -> list[Migration]:
     """Apply what is pending, give a new clinic its time zone, and return what was applied.
 
-    Raises NotSetUp where an applied file was edited or the database is newer than this program.
+    Raises NotSetUp where an applied file was edited or the database is newer than this program, and Busy where a table is
+    in use for long.
     """
     applied = []
     try:
@@ -70,6 +73,10 @@ def migrate(connection: Connection) -> list[Migration]:
         raise DatabaseUnavailable(
             f"The database does not allow the migration: {str(error).splitlines()[0]}. "
             "Run it as the owner of the database; the extension btree_gist may need a superuser."
+        ) from error
+    except pg.LockNotAvailable as error:
+        raise Busy(
+            "A table is in use, as by a backup, and the migration does not keep everybody waiting. Run it again later."
         ) from error
     except psycopg.Error as error:
         raise_translated(error)
@@ -137,6 +144,7 @@ def _apply(connection: Connection, file: _File) -> Migration | None:
         )
         if file.version in _recorded(connection):
             return None
+        connection.execute(f"SET LOCAL lock_timeout = {round(LOCK_SECONDS * 1000)}".encode())
         log.info("Applying migration %04d_%s.", file.version, file.name)
         connection.execute(file.path.read_bytes())
         row = connection.execute(

@@ -514,3 +514,11 @@ def test_who_gives_no_kind_is_told_the_kinds_in_one_line(booking):
     ran = booking("db", "grant")
     assert (ran.status, len(ran.stderr.splitlines())) == (2, 1)
     assert "Choose from: operator, reader." in ran.stderr
+
+
+def test_who_gets_a_readers_rights_and_keeps_an_operators_is_named(booking, member):
+    login = name_of(member("operator"))
+    ran = booking("db", "grant", "reader", "--to", login, "-o", "json")
+    assert (ran.status, ran.json["kind"]) == (0, "reader")
+    assert f"{login} still has the rights of the operator as well" in ran.stderr
+    assert "REVOKE" in ran.stderr

@@ -262,3 +262,15 @@ def test_a_user_who_may_not_create_tables_is_told_whom_to_ask(booking, guest):
     ran = booking("db", "migrate", "-o", "json", BOOKING_DATABASE_URL=guest)
     assert (ran.status, ran.error["code"]) == (5, "database_unavailable")
     assert "Run it as the owner of the database" in ran.error["message"]
+
+
+def test_a_migration_does_not_keep_everybody_waiting_for_a_table_that_is_read(booking, url, sql, monkeypatch):
+    monkeypatch.setattr(migrations, "LOCK_SECONDS", 0.1)
+    sql("ALTER TABLE booking_history DROP COLUMN request_id")
+    sql("DELETE FROM schema_migrations WHERE version = 2")
+    with psycopg.connect(url) as backup:
+        backup.execute("LOCK TABLE booking.booking_history IN ACCESS SHARE MODE")
+        ran = booking("db", "migrate", "-o", "json")
+    assert (ran.status, ran.error["code"]) == (6, "busy")
+    assert "in use" in ran.error["message"]
+    assert booking("db", "migrate", "-o", "json").json[0]["version"] == 2

@@ -4,6 +4,7 @@ A role belongs to one database, because the server has its roles for all of them
 of another's. A right is only ever given to the role, never to a login, so that a later release can change it for everybody.
 """
 
+import logging
 from typing import NoReturn
 
 import psycopg
@@ -16,6 +17,8 @@ from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SCHEMA, Transactio
 from booking_cli.database_errors import raise_translated
 from booking_cli.errors import DatabaseUnavailable, InUse, InvalidInput, NotFound
 from booking_cli.models import Grant
+
+log = logging.getLogger("booking.grants")
 
 KINDS = ("operator", "reader")
 LONGEST_NAME_BYTES = 63
@@ -74,6 +77,8 @@ def _grant(connection: Connection, kind: str, login: str | None) -> Grant:
     _give_rights(connection, kind, role)
     if login is not None and not found["is_member"]:
         _make_member(connection, kind, role, login)
+    if login is not None:
+        _tell_of_other_rights(connection, kind, login)
     return Grant(role, kind, login)
 
 
@@ -119,6 +124,19 @@ def _make_member(connection: Connection, kind: str, role: str, login: str) -> No
     if not _find(connection, kind, login)["is_member"]:
         alter = sql.SQL("ALTER ROLE {} INHERIT").format(sql.Identifier(login)).as_string(connection)
         raise InUse(f"{login} is set to use no right of its roles (NOINHERIT). Change that with: {alter}")
+
+
+def _tell_of_other_rights(connection: Connection, kind: str, login: str) -> None:
+    for other in KINDS:
+        found = _find(connection, other, login)
+        if other != kind and found["is_member"]:
+            revoke = sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(found["role"]), sql.Identifier(login))
+            log.warning(
+                "%s still has the rights of the %s as well; to take them back: %s",
+                login,
+                other,
+                revoke.as_string(connection),
+            )
 
 
 def _run_or_ask(connection: Connection, statement: sql.Composed) -> None:
