@@ -18,6 +18,23 @@ from tests.threads import at_once
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed")
 
 ROOT = Path(__file__).resolve().parent.parent
+# The commands, and the races.
+ROOMS = [
+    "test_doctors",
+    "test_slots",
+    "test_slot_list",
+    "test_bulk",
+    "test_bulk_races",
+    "test_book",
+    "test_states",
+    "test_expire",
+    "test_history",
+    "test_lists",
+    "test_patient_overlap",
+    "test_request_id",
+    "test_stats",
+    "test_races",
+]
 SETTINGS = "SELECT name, setting FROM pg_settings WHERE name <> 'application_name' ORDER BY name"
 
 
@@ -47,7 +64,7 @@ def open_clinic(database):
     return database.read(lambda tx: tx.one("clinic.open"))
 
 
-@pytest.mark.parametrize("room", ["test_races", "test_book", "test_states", "test_expire", "test_request_id"])
+@pytest.mark.parametrize("room", ROOMS)
 def test_the_tests_of_the_book_pass_behind_a_pooler(pooler, server, tmp_path, room):
     before = pooler.transactions()
     options = ["-q", "-p", "no:xdist", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'within'}"]
