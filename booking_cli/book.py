@@ -8,8 +8,8 @@ from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from booking_cli import migrations, settings
-from booking_cli.connections import Row
-from booking_cli.database import SCHEMA, Database, Server, Transaction
+from booking_cli.connections import Row, Server
+from booking_cli.database import SCHEMA, Database, Transaction
 from booking_cli.embedded import EmbeddedServer
 from booking_cli.errors import DatabaseUnavailable, NotSetUp
 from booking_cli.models import Clinic

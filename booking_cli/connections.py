@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
@@ -38,6 +38,26 @@ OPTIONS: dict[str, Any] = {
     "client_encoding": "UTF8",
     "prepare_threshold": None,  # prepared statements belong to a session, and a pooler shares sessions
 }
+
+
+class Server(Protocol):
+    """Where the database is: one's own, or the embedded one."""
+
+    def conninfo(self) -> str:
+        """Return a libpq connection string; raises DatabaseUnavailable where the server is known not to run."""
+
+    def start(self) -> bool:
+        """Start the server where that is ours to do, and tell whether connecting again makes sense."""
+
+
+def connect_to(server: Server) -> Connection:
+    """Connect, and start the server first where that is ours to do; raises as `connect` does."""
+    try:
+        return connect(server.conninfo())
+    except DatabaseUnavailable:
+        if not server.start():
+            raise
+    return connect(server.conninfo())
 
 
 def connect(conninfo: str) -> Connection:

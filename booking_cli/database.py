@@ -13,21 +13,18 @@ import itertools
 import logging
 import math
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import errors as pg
 
 from booking_cli import interrupts, queries
-from booking_cli.connections import OPTIONS, Connection, Row, connect, patient
+from booking_cli.connections import Connection, Row, Server
 from booking_cli.database_errors import first_line, is_lost, raise_translated, went_away
 from booking_cli.errors import BookingError, Busy, DatabaseUnavailable, InterruptedInDoubt, NotSetUp, OutcomeUnknown
-
-if TYPE_CHECKING:
-    from psycopg_pool import ConnectionPool
+from booking_cli.pool import Lender, Pool, SingleConnection
 
 T = TypeVar("T")
 SCHEMA = "booking"
@@ -45,16 +42,6 @@ FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.5
 
 log = logging.getLogger("booking.database")
-
-
-class Server(Protocol):
-    """Where the database is: one's own, or the embedded one."""
-
-    def conninfo(self) -> str:
-        """Return a libpq connection string; raises DatabaseUnavailable where the server is known not to run."""
-
-    def start(self) -> bool:
-        """Start the server where that is ours to do, and tell whether connecting again makes sense."""
 
 
 class Transaction:
@@ -79,11 +66,8 @@ class Database:
 
     def __init__(self, server: Server, *, statement_timeout: float, pool_size: int = 0) -> None:
         self.server = server
-        self._pool_size = pool_size
         self._timeout_ms = max(1, round(statement_timeout * 1000))
-        self._connection: Connection | None = None
-        self._pool: ConnectionPool[Connection] | None = None
-        self._pool_lock = threading.Lock()
+        self._connections: Lender = Pool(server, pool_size) if pool_size else SingleConnection(server)
 
     def __enter__(self) -> Self:
         return self
@@ -93,12 +77,7 @@ class Database:
 
     def close(self) -> None:
         """Close what is open."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        self._connections.close()
 
     def read(self, work: Callable[[Transaction], T], *, timeout_seconds: float | None = None) -> T:
         """Run `work` in a READ ONLY transaction, on one snapshot, and return what it returns."""
@@ -161,21 +140,9 @@ class Database:
             "please try again."
         )
 
-    @contextlib.contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> contextlib.AbstractContextManager[Connection]:
         """Lend a connection outside any transaction, for what cannot run in the runner's."""
-        if self._pool_size:
-            pool, connection = self._borrow()
-            try:
-                yield connection
-            finally:
-                if connection.closed:
-                    self._drop(pool)
-                pool.putconn(connection)
-            return
-        if self._connection is None or self._connection.closed:
-            self._connection = self._connect()
-        yield self._connection
+        return self._connections.lend()
 
     def _run(
         self, begin: str, work: Callable[[Transaction], T], *, commits: bool = False, reconnects: bool = False
@@ -232,7 +199,8 @@ class Database:
                     raise Busy("The lost transaction does not end.")
                 time.sleep(next(pauses))
             return self.read_what_lasts(lambda tx: stands(tx, lost.result))
-        except (DatabaseUnavailable, Busy, NotSetUp) as error:
+        except (DatabaseUnavailable, Busy, NotSetUp, psycopg.Error) as error:
+            log.info("It could not be found out: %s.", first_line(error))
             raise OutcomeUnknown(request_id) from error
 
     def _has_ended(self, ended: Callable[[Transaction], bool]) -> bool:
@@ -250,50 +218,6 @@ class Database:
             f"; SET LOCAL statement_timeout = {timeout_ms}"
             f"; SET LOCAL idle_in_transaction_session_timeout = {round(IDLE_IN_TRANSACTION_SECONDS * 1000)}"
         )
-
-    def _borrow(self) -> "tuple[ConnectionPool[Connection], Connection]":
-        from psycopg_pool import PoolClosed, PoolTimeout
-
-        while True:
-            pool = self._open_pool()
-            try:
-                return pool, pool.getconn(RECONNECT_SECONDS)
-            except PoolClosed:
-                continue  # another thread's connection broke, and there is a new pool, or soon will be
-            except PoolTimeout:
-                raise Busy("No connection became free in time. Nothing was changed; please try again.") from None
-
-    def _open_pool(self) -> "ConnectionPool[Connection]":
-        from psycopg_pool import ConnectionPool
-
-        with self._pool_lock:
-            if self._pool is None:
-                self._connect().close()  # shows the real error at once, where the pool would wait for its timeout
-                self._pool = ConnectionPool(
-                    patient(self.server.conninfo()),
-                    kwargs=OPTIONS,
-                    connection_class=Connection,
-                    min_size=1,
-                    max_size=self._pool_size,
-                    open=True,
-                )
-            return self._pool
-
-    def _drop(self, pool: "ConnectionPool[Connection]") -> None:
-        """Begin with a new pool: while a server is away, one waits longer and longer before it connects again."""
-        with self._pool_lock:
-            if self._pool is not pool:
-                return
-            self._pool = None
-        pool.close(timeout=0)
-
-    def _connect(self) -> Connection:
-        try:
-            return connect(self.server.conninfo())
-        except DatabaseUnavailable:
-            if not self.server.start():
-                raise
-        return connect(self.server.conninfo())
 
 
 class _LostCommit(Exception):

@@ -21,7 +21,8 @@ for _name in [name for name in os.environ if name.startswith(("BOOKING_", "PG"))
 
 from booking_cli import book as books  # noqa: E402  # after the settings are gone
 from booking_cli import cli, settings  # noqa: E402
-from booking_cli.database import Database, connect  # noqa: E402
+from booking_cli.connections import connect  # noqa: E402
+from booking_cli.database import Database  # noqa: E402
 from booking_cli.migrations import migrate  # noqa: E402
 from tests.pooler import Pooler  # noqa: E402
 from tests.server import embedded_server, postgres_container  # noqa: E402

@@ -124,7 +124,8 @@ JOIN doctors d ON d.id = s.doctor_id;
 WITH target AS (
     SELECT id, status
     FROM bookings
-    WHERE (id = %(id)s::bigint OR reference = %(reference)s::text) AND (status = 'CONFIRMED' OR status = 'PENDING' AND hold_expires_at > now())
+    WHERE (id = %(id)s::bigint OR reference = %(reference)s::text)
+      AND (status = 'CONFIRMED' OR status = 'PENDING' AND hold_expires_at > now())
     FOR UPDATE
 ), cancelled AS (
     UPDATE bookings b

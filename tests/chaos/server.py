@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from booking_cli.database import connect
+from booking_cli.connections import connect
 from booking_cli.embedded import EmbeddedServer, program_folder
 from booking_cli.errors import BookingError
 from booking_cli.migrations import migrate
