@@ -27,6 +27,8 @@ from booking_cli.migrations import migrate  # noqa: E402
 from tests.pooler import Pooler  # noqa: E402
 from tests.server import embedded_server, postgres_container  # noqa: E402
 
+pytest_plugins = ["tests.logins"]
+
 PROGRAM = Path(sys.executable).with_name("booking")
 
 
