@@ -1,5 +1,6 @@
 """The ground that tests stand on: a server for the session, a migrated database for each test, and the program itself."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -25,6 +26,7 @@ from booking_cli.connections import connect  # noqa: E402
 from booking_cli.database import Database  # noqa: E402
 from booking_cli.migrations import migrate  # noqa: E402
 from tests.pooler import Pooler  # noqa: E402
+from tests.proxy import Proxy  # noqa: E402
 from tests.server import embedded_server, postgres_container  # noqa: E402
 
 pytest_plugins = ["tests.logins"]
@@ -217,6 +219,38 @@ def opened(program_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[books.
     with Database(books.OwnServer(program_url), statement_timeout=30, pool_size=16) as database:
         yield books.open_book(database)
     settings.load.cache_clear()
+
+
+@pytest.fixture
+def proxy(url: str) -> Iterator[Proxy]:
+    """A way to the test's database on which a COMMIT can be cut off."""
+    with Proxy(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def raw(url: str) -> Iterator[Callable[..., psycopg.Connection[Any]]]:
+    """Makes connections of a program that knows nothing of booking; PostgreSQL's own isolation level is READ COMMITTED."""
+    with contextlib.ExitStack() as made:
+
+        def connect(
+            level: psycopg.IsolationLevel | None = None, *, autocommit: bool = False
+        ) -> psycopg.Connection[Any]:
+            options = "-c search_path=booking -c deadlock_timeout=20ms"
+            connection = made.enter_context(psycopg.connect(url, options=options, autocommit=autocommit))
+            made.callback(connection.close)  # before the end of its `with`, which would commit
+            connection.isolation_level = level
+            return connection
+
+        yield connect
+
+
+@pytest.fixture
+def sound_afterwards(booking: Callable[..., Ran]) -> Iterator[None]:
+    """Fails a test that leaves a book that does not keep its promises."""
+    yield
+    ran = booking("verify", "-o", "json")
+    assert (ran.status, ran.json) == (0, [])
 
 
 _numbers = iter(range(1, 1_000_000))

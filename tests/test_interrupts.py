@@ -12,7 +12,6 @@ import pytest
 
 from booking_cli import interrupts
 from tests.conftest import PROGRAM
-from tests.proxy import Proxy
 from tests.waiting import PATIENCE_SECONDS, wait_for_lock_waiter, wait_until
 
 PATIENT = ("--name", "Pat", "--email", "pat@example.com")
@@ -57,12 +56,6 @@ def start(environment, tmp_path):
             return process
 
         yield run
-
-
-@pytest.fixture
-def proxy(url):
-    with Proxy(url) as opened:
-        yield opened
 
 
 @pytest.fixture

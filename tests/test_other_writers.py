@@ -1,7 +1,6 @@
-"""Programs that know nothing of booking and write to its tables by plain SQL: no slot is booked twice, none overlaps another."""
+"""Programs that know nothing of booking and write bookings by plain SQL: no slot is booked twice."""
 
 import contextlib
-import datetime as dt
 import itertools
 import threading
 import time
@@ -13,12 +12,11 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel, errors
 
-from booking_cli.errors import Busy, SlotOverlap, SlotTaken
-from booking_cli.inputs import BookingKey, DoctorKey
+from booking_cli.errors import Busy, SlotTaken
+from booking_cli.inputs import BookingKey
 from booking_cli.references import new_request_id
-from booking_cli.repository import bookings, doctors
+from booking_cli.repository import bookings
 from booking_cli.repository.bookings import BookingRequest
-from booking_cli.repository.slots import add, add_many
 from tests.threads import at_once
 from tests.waiting import wait_for_lock_waiter
 
@@ -90,21 +88,6 @@ WAYS = (
 
 
 @pytest.fixture
-def raw(url):
-    """Makes connections of another program; PostgreSQL's own isolation level is READ COMMITTED."""
-    with contextlib.ExitStack() as made:
-
-        def connect(level=None, *, autocommit=False):
-            options = "-c search_path=booking -c deadlock_timeout=20ms"
-            connection = made.enter_context(psycopg.connect(url, options=options, autocommit=autocommit))
-            made.callback(connection.close)  # before the end of its `with`, which would commit
-            connection.isolation_level = level
-            return connection
-
-        yield connect
-
-
-@pytest.fixture
 def own(sql):
     """Makes what a way needs: a booking in its state, on a slot of another doctor's."""
 
@@ -142,27 +125,41 @@ def taken(way, connection, slot, own):
 
 
 def booked(book, slot):
-    """Take a slot as booking does and return the booking's number, or None where it was refused."""
+    """Take a slot as booking does and return the booking's number, or None where it is taken."""
     patient = uuid.uuid4().hex
     try:
         return bookings.book(book, BookingRequest(slot, patient, f"{patient}@x.de", None, 5, patient)).booking.id
-    except (SlotTaken, Busy):
+    except SlotTaken:
         return None
 
 
+@pytest.fixture(params=[True, False], ids=["who stays", "who gives up"])
+def waits_for_who_was_first(request, raw, active, sql, slot):
+    """Take the slot by plain SQL and, before that is over, a second time; who was first has it, or else who waited."""
+
+    def second_take(take):
+        first, outcome = raw(), []
+        assert first.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
+        [made] = insert(first, slot, None).fetchone()
+        waiter = threading.Thread(target=lambda: outcome.append(take()))
+        waiter.start()
+        wait_for_lock_waiter(sql)
+        first.commit() if request.param else first.rollback()
+        waiter.join()
+        assert (outcome == [None]) == request.param
+        assert active(slot) == [(slot, made if request.param else outcome[0])]
+
+    return second_take
+
+
 @pytest.mark.parametrize("way", WAYS, ids=str)
-@pytest.mark.parametrize("stays", [True, False], ids=["who stays", "who gives up"])
-def test_every_way_waits_for_who_was_first(raw, own, active, sql, slot, way, stays):
-    first, second, spare = raw(), raw(), own(way)
-    [made] = insert(first, slot, None).fetchone()
-    outcome = []
-    waiter = threading.Thread(target=lambda: outcome.append(taken(way, second, slot, spare)))
-    waiter.start()
-    wait_for_lock_waiter(sql)
-    first.commit() if stays else first.rollback()
-    waiter.join()
-    assert (outcome == [None]) == stays
-    assert active(slot) == [(slot, made if stays else outcome[0])]
+def test_every_way_waits_for_who_was_first(waits_for_who_was_first, raw, own, slot, way):
+    second, spare = raw(), own(way)
+    waits_for_who_was_first(lambda: taken(way, second, slot, spare))
+
+
+def test_booking_waits_for_who_was_first(waits_for_who_was_first, opened, slot):
+    waits_for_who_was_first(lambda: booked(opened, slot))
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -240,10 +237,14 @@ def test_a_crowd_of_other_programs_and_of_booking_never_share_a_slot(opened, raw
         take = lambda slot, way=way, connection=connection, spare=spare: taken(way, connection, slot, spare)  # noqa: E731
         contenders.append((take, None if way.take is move else cancel))
 
+    def book_as_booking_does(slot):
+        with contextlib.suppress(Busy):
+            return booked(opened, slot)
+
     def cancel_as_booking_does(made):
         bookings.cancel(opened, BookingKey(id=made), None, new_request_id())
 
-    contenders += [(lambda slot: booked(opened, slot), cancel_as_booking_does)] * 10
+    contenders += [(book_as_booking_does, cancel_as_booking_does)] * 10
     everybody = threading.Barrier(len(contenders))
     outcomes = at_once(
         *[
@@ -267,72 +268,3 @@ def test_a_crowd_of_other_programs_and_of_booking_never_share_a_slot(opened, raw
     assert {claim.booking for claim in claims} <= {row["id"] for row in sql("SELECT id FROM bookings")}
     # What other programs did is not in the history, and that is all there is to find.
     assert {found["check"] for found in booking("verify", "-o", "json").json} == {"histories_add_up"}
-
-
-def insert_slot(connection, doctor, start, _):
-    statement = "INSERT INTO slots (doctor_id, starts_at, ends_at) VALUES (%s, %s, %s) RETURNING id"
-    return connection.execute(statement, [doctor, start, start + dt.timedelta(hours=1)])
-
-
-def move_slot(connection, doctor, start, own):
-    statement = "UPDATE slots SET doctor_id = %s, starts_at = %s, ends_at = %s WHERE id = %s RETURNING id"
-    return connection.execute(statement, [doctor, start, start + dt.timedelta(hours=1), own])
-
-
-def slot_taken(take, connection, doctor, start, own):
-    """Put a slot into an hour by plain SQL and return its number and start, or None where the database refused it."""
-    try:
-        with contextlib.nullcontext() if connection.autocommit else connection.transaction():
-            return take(connection, doctor, start, own).fetchone()[0], start
-    except (errors.ExclusionViolation, errors.DeadlockDetected, errors.SerializationFailure):
-        return None
-
-
-def slot_added(adding):
-    try:
-        return [(slot.id, slot.starts_at) for slot in adding()]
-    except (SlotOverlap, Busy):
-        return []
-
-
-def test_a_crowd_of_other_programs_and_of_booking_never_overlap_slots(opened, raw, slots, sql, booking):
-    doctor = doctors.find(opened, DoctorKey(id=1))
-    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Ben', 'x', 'ben@x.de')")
-    writers = [raw(**how) for how in ({"autocommit": True}, {}, {"level": LEVELS[1]}) * 3]
-    told = []
-    for hour in range(8):
-        noon = (opened.now + dt.timedelta(days=20, hours=3 * hour)).replace(minute=0, second=0, microsecond=0)
-        starts = [noon + dt.timedelta(minutes=5 * number) for number in range(12)]
-        calls = []
-        for number, connection in enumerate(writers):
-            spare = sql(
-                "INSERT INTO slots (doctor_id, starts_at, ends_at) SELECT 2, t, t + interval '1 hour' "
-                "FROM (SELECT %s::timestamptz + interval '1 year' + %s * interval '1 hour') AS s (t) RETURNING id",
-                noon,
-                number * 100,
-            )[0]["id"]
-            take = insert_slot if number % 3 else move_slot
-            calls.append(
-                lambda take=take, connection=connection, start=starts[number], spare=spare: [
-                    slot_taken(take, connection, 1, start, spare)
-                ]
-            )
-        for start in starts[::3]:
-            calls.append(lambda start=start: slot_added(lambda: [add(opened, DoctorKey(id=1), start, 60)]))
-        calls.append(
-            lambda starts=starts: slot_added(lambda: add_many(opened, doctor, starts[::6], 30, strict=False).slots)
-        )
-        outcomes = at_once(*calls)
-        assert [outcome for outcome in outcomes if isinstance(outcome, BaseException)] == []
-        of_this_hour = [slot for outcome in outcomes for slot in outcome if slot]
-        assert of_this_hour
-        told += of_this_hour
-
-    there = {(row["id"], row["starts_at"]) for row in sql("SELECT id, starts_at FROM slots WHERE doctor_id = 1")}
-    assert there == {*told, *((slot, start) for slot, start in there if slot in slots)}
-    overlapping = (
-        "SELECT a.id, b.id FROM slots a JOIN slots b ON a.doctor_id = b.doctor_id AND a.id < b.id "
-        "AND a.starts_at < b.ends_at AND b.starts_at < a.ends_at"
-    )
-    assert sql(overlapping) == []
-    assert booking("verify", "-o", "json").json == []

@@ -3,9 +3,7 @@
 import datetime as dt
 import json
 import subprocess
-import threading
 
-import psycopg
 import pytest
 
 from booking_cli.errors import BookingError, DoctorInactive, HoldLapsed, WrongState
@@ -15,20 +13,10 @@ from booking_cli.repository.bookings import BookingRequest
 from booking_cli.repository.doctors import DoctorChange
 from tests.conftest import PROGRAM
 from tests.threads import at_once, kinds
-from tests.waiting import wait_for_lock_waiter
+
+pytestmark = pytest.mark.usefixtures("sound_afterwards")
 
 ROUNDS = 10
-PLAIN_BOOKING = (
-    "INSERT INTO bookings (reference, slot_id, patient_name, patient_email, status, hold_expires_at, request_id) "
-    "VALUES ('PLAIN', %s, 'Plain', 'plain@x.de', 'PENDING', now() + interval '1 hour', 'plain') RETURNING id"
-)
-
-
-@pytest.fixture(autouse=True)
-def _book_is_sound_afterwards(booking):
-    yield
-    ran = booking("verify", "-o", "json")
-    assert (ran.status, ran.json) == (0, [])
 
 
 @pytest.fixture
@@ -54,14 +42,6 @@ def make_slots(sql, doctor):
 @pytest.fixture
 def slot(make_slots):
     return make_slots(1)[0]
-
-
-@pytest.fixture
-def raw(url):
-    """A connection of a program that knows nothing of booking, at PostgreSQL's own isolation level."""
-    with psycopg.connect(url, options="-c search_path=booking") as connection:
-        yield connection
-        connection.rollback()
 
 
 def request_by(number, slot_id):
@@ -233,38 +213,6 @@ def test_the_same_slots_loaded_several_times_at_once_are_made_once(opened, docto
     assert sum(result.created for result in results) == 200
     assert {(result.created + result.existing, result.conflicts) for result in results} == {(200, 0)}
     assert sql("SELECT count(*) AS n FROM slots") == [{"n": 200}]
-
-
-def test_plain_sql_cannot_book_a_slot_that_is_taken(opened, raw, slot):
-    bookings.book(opened, request_by(1, slot))
-    with pytest.raises(psycopg.errors.UniqueViolation, match="bookings_one_active_per_slot"):
-        raw.execute(PLAIN_BOOKING, [slot])
-
-
-@pytest.mark.parametrize(("plain_sql_stays", "expected"), [(True, "SlotTaken"), (False, "Answer")])
-def test_who_books_waits_for_plain_sql_that_was_first(opened, raw, slot, sql, plain_sql_stays, expected):
-    assert raw.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
-    made = raw.execute(PLAIN_BOOKING, [slot]).fetchone()[0]
-    raw.execute("INSERT INTO booking_history (booking_id, actor, to_status) VALUES (%s, 'plain', 'PENDING')", [made])
-    outcomes = []
-    booker = threading.Thread(
-        target=lambda: outcomes.extend(at_once(lambda: bookings.book(opened, request_by(1, slot))))
-    )
-    booker.start()
-    wait_for_lock_waiter(sql)
-    raw.commit() if plain_sql_stays else raw.rollback()
-    booker.join()
-    assert kinds(outcomes) == [expected]
-    assert sql("SELECT count(*) AS n FROM bookings") == [{"n": 1}]
-
-
-def test_plain_sql_cannot_overlap_two_slots_of_a_doctor(raw, slot):
-    with pytest.raises(psycopg.errors.ExclusionViolation, match="slots_of_a_doctor_never_overlap"):
-        raw.execute(
-            "INSERT INTO slots (doctor_id, starts_at, ends_at) "
-            "SELECT doctor_id, starts_at + interval '5 minutes', ends_at FROM slots WHERE id = %s",
-            [slot],
-        )
 
 
 def test_everything_at_once_on_a_few_slots_leaves_a_sound_book(opened, make_slots, sql):

@@ -18,8 +18,9 @@ from booking_cli.errors import Busy, OutcomeUnknown, VersionConflict, WrongState
 from booking_cli.inputs import BookingKey, DoctorKey
 from booking_cli.repository import bookings, clinic, doctors, slots
 from booking_cli.repository.doctors import DoctorChange
-from tests.proxy import Proxy
 from tests.waiting import PATIENCE_SECONDS, wait_for_lock_waiter
+
+pytestmark = pytest.mark.usefixtures("sound_afterwards")
 
 PATIENT = ("--name", "Pat O'Neill", "--email", "pat@example.com")
 CUTS = ("cut_before_commit", "cut_after_commit")
@@ -112,12 +113,6 @@ CHANGES = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def proxy(url):
-    with Proxy(url) as opened:
-        yield opened
-
-
 @pytest.fixture(params=[0, 4], ids=["one connection", "pool"])
 def book(request, proxy, monkeypatch):
     """The book, opened through the proxy."""
@@ -152,13 +147,6 @@ def value(sql):
 @pytest.fixture
 def soon_given_up(monkeypatch):
     monkeypatch.setattr(runner, "RECONNECT_SECONDS", 0.5)
-
-
-@pytest.fixture(autouse=True)
-def _book_is_sound_afterwards(booking):
-    yield
-    ran = booking("verify", "-o", "json")
-    assert (ran.status, ran.json) == (0, [])
 
 
 @pytest.mark.parametrize("cut", CUTS)
