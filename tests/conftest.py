@@ -206,6 +206,21 @@ def slot(slots: list[int]) -> int:
 
 
 @pytest.fixture
+def held(slots: list[int], sql: Callable[..., list[dict[str, Any]]]) -> None:
+    """Booking 1 holds slot 1; the holds of bookings 2 and 3 have lapsed; slot 4 is free, and doctor 2 has no slots."""
+    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Bo', 'x', 'bo@x.de')")
+    sql("""
+        WITH held AS (
+            INSERT INTO bookings (reference, slot_id, patient_name, patient_email, status, hold_expires_at, request_id)
+            SELECT 'HELD-' || id, id, 'Pat ' || id, 'pat@example.com', 'PENDING',
+                   now() + interval '1 hour' * (1.5 - id), 'hold ' || id
+            FROM slots WHERE id <= 3 ORDER BY id
+            RETURNING id
+        )
+        INSERT INTO booking_history (booking_id, actor, to_status) SELECT id, 'tester', 'PENDING' FROM held""")
+
+
+@pytest.fixture
 def contents(sql: Callable[..., list[dict[str, Any]]]) -> Callable[[], object]:
     """What is in the tables that a booking changes, to see that nothing did."""
     return lambda: [sql(f"SELECT * FROM {table} ORDER BY id") for table in ("bookings", "booking_history")]
