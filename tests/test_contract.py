@@ -6,6 +6,7 @@ import pytest
 
 from booking_cli import errors, models
 from booking_cli.output.json import dumps
+from tests.conftest import Ran
 
 DOCTOR = "id name specialization email phone active version created_at updated_at"
 SLOT = "id doctor_id doctor_name specialization date time minutes starts_at ends_at status booking_id"
@@ -91,7 +92,7 @@ def test_the_fields_in_csv_are_those_in_json(booking, day):
 
 @pytest.mark.parametrize("command", ["doctors list", "slots list", "list"])
 def test_an_empty_list_is_an_empty_array_and_no_error(booking, command):
-    assert booking(*command.split(), "-o", "json") == type(booking("clinic", "show"))(0, "[]\n", "")
+    assert booking(*command.split(), "-o", "json") == Ran(0, "[]\n", "")
 
 
 def test_date_and_time_are_the_clinics_wall_clock_and_instants_carry_an_offset(booking, day):

@@ -14,7 +14,9 @@ BEHIND_THE_DOOR = {"connections", "database", "database_errors", "pool", "migrat
 
 
 def modules(folder: str) -> list[Path]:
-    return sorted((PACKAGE / folder).glob("*.py"))
+    found = sorted((PACKAGE / folder).glob("*.py"))
+    assert found, f"there is nothing in {folder} to hold to a rule"
+    return found
 
 
 def name_of(path: Path) -> str:
@@ -36,7 +38,7 @@ def imported(path: Path, *, anywhere: bool) -> set[str]:
 
 
 def texts(path: Path) -> list[str]:
-    """The texts in a file that are not docstrings."""
+    """The texts in a file that are not docstrings; SQL may also stand there as bytes."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {
         id(node.body[0].value)
@@ -45,7 +47,7 @@ def texts(path: Path) -> list[str]:
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes))
     return [str(node.value) for node in found if id(node) not in docstrings]
 
 

@@ -34,12 +34,6 @@ def booked(booking, sql, slot) -> Callable[[str], dict[str, Any]]:
     return make
 
 
-@pytest.fixture
-def contents(sql: Callable[..., list[dict[str, Any]]]) -> Callable[[], object]:
-    """What is in the tables that a booking changes, to see that nothing did."""
-    return lambda: [sql(f"SELECT * FROM {table} ORDER BY id") for table in ("bookings", "booking_history")]
-
-
 def test_confirm_keeps_the_slot_for_good(program, booking, sql, slot, booked):
     held = booked("PENDING")
 
