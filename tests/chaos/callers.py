@@ -14,8 +14,9 @@ from booking_cli.book import Book
 from booking_cli.errors import BookingError
 from booking_cli.inputs import BookingKey, DoctorKey
 from booking_cli.output.json import dumps
-from booking_cli.repository import bookings, doctors, slots
+from booking_cli.repository import bookings, clinic, doctors, slots
 from booking_cli.repository.bookings import BookingRequest
+from booking_cli.repository.doctors import DoctorChange
 from tests.chaos.history import Answer, Done, Unknown
 from tests.chaos.notes import STATUSES, Notes
 from tests.chaos.workload import Request
@@ -160,6 +161,16 @@ def _add(book: Book, wish: Mapping[str, Any]) -> object:
     return slots.add(book, DoctorKey(id=wish["doctor_id"]), starts_at, wish["minutes"])
 
 
+def _add_doctor(book: Book, wish: Mapping[str, Any]) -> object:
+    return doctors.add(
+        book, name=wish["name"], specialization=wish["specialization"], email=wish["email"], phone=wish["phone"]
+    )
+
+
+def _update_doctor(book: Book, wish: Mapping[str, Any]) -> object:
+    return doctors.update(book, DoctorKey(id=wish["doctor_id"]), DoctorChange(**wish["change"]), if_version=None)
+
+
 _REPOSITORY: dict[str, Callable[[Book, Mapping[str, Any]], object]] = {
     "book": _book,
     "confirm": _confirm,
@@ -168,6 +179,10 @@ _REPOSITORY: dict[str, Callable[[Book, Mapping[str, Any]], object]] = {
     "add_slot": _add,
     "bulk": _add_many,
     "delete_slot": lambda book, wish: slots.delete(book, wish["slot_id"]),
+    "add_doctor": _add_doctor,
+    "update_doctor": _update_doctor,
+    "delete_doctor": lambda book, wish: doctors.delete(book, DoctorKey(id=wish["doctor_id"])),
+    "set_clinic": lambda book, wish: clinic.update(book, name=wish["name"], timezone=None, hold_minutes=None),
 }
 
 
@@ -202,4 +217,17 @@ def _command(request: Request) -> list[object]:
             return ["slots", "bulk", wish["doctor_id"], "--from", f"{first:%Y-%m-%d}", *hours]
         case "delete_slot":
             return ["slots", "delete", wish["slot_id"]]
+        case "add_doctor":
+            phone = ["--phone", wish["phone"]] if wish["phone"] else []
+            what = ["--specialization", wish["specialization"], "--email", wish["email"], *phone]
+            return ["doctors", "add", wish["name"], *what]
+        case "update_doctor":
+            change = wish["change"]
+            active = ["--active" if change["active"] else "--inactive"] if "active" in change else []
+            phone = ["--phone", change["phone"]] if "phone" in change else []
+            return ["doctors", "update", wish["doctor_id"], *active, *phone]
+        case "delete_doctor":
+            return ["doctors", "delete", wish["doctor_id"]]
+        case "set_clinic":
+            return ["clinic", "set", "--name", wish["name"]]
     raise AssertionError(request.kind)

@@ -14,11 +14,13 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The rows of bookings, of their history and of the slots, as the database gives them."""
+    """The rows of bookings, of their history, of slots, of doctors and of the clinic, as the database gives them."""
 
     bookings: Sequence[Row] = ()
     history: Sequence[Row] = ()
     slots: Sequence[Row] = ()
+    doctors: Sequence[Row] = ()
+    clinic: Sequence[Row] = ()
 
     @classmethod
     def read(cls, conninfo: str) -> Self:
@@ -29,4 +31,6 @@ class Contents:
                 bookings=connection.execute("SELECT * FROM bookings ORDER BY id").fetchall(),
                 history=connection.execute("SELECT * FROM booking_history ORDER BY id").fetchall(),
                 slots=connection.execute("SELECT * FROM slots ORDER BY id").fetchall(),
+                doctors=connection.execute("SELECT * FROM doctors ORDER BY id").fetchall(),
+                clinic=connection.execute("SELECT * FROM clinic").fetchall(),
             )

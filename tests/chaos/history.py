@@ -37,7 +37,9 @@ class Operation:
     `arguments` by `kind`:
     book: slot_id, patient_name, patient_email, request_id, confirm (bool);
     confirm, cancel: reference, request_id; expire: nothing; add_slot: doctor_id, starts_at, minutes;
-    bulk: doctor_id, starts (ISO instants), minutes; delete_slot: slot_id.
+    bulk: doctor_id, starts (ISO instants), minutes; delete_slot: slot_id;
+    add_doctor: name, specialization, email, phone; update_doctor: doctor_id, change (field and value);
+    delete_doctor: doctor_id; set_clinic: name.
     """
 
     number: int  # unique, in order of start

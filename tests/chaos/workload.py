@@ -1,4 +1,4 @@
-"""What clients want: who works on which slots and bookings, a few of them hot, and the stock that they share."""
+"""What clients want: who works on which slots, bookings and doctors, a few of them hot, and the stock that they share."""
 
 import datetime as dt
 import itertools
@@ -12,7 +12,11 @@ from typing import Any
 
 import psycopg
 
-DOCTORS = 4
+DOCTORS = 6
+# The last of them take appointments only now and then, so that who books with them meets who stops it.
+PART_TIMERS = 2
+# Slots and bookings for these few of the newest doctors meet who deletes the doctor.
+NEWEST = 3
 HOT_SLOTS = 12
 COLD_SLOTS = 300
 SLOT_MINUTES = 30
@@ -20,7 +24,19 @@ SHORT_HOLDS = (Decimal("0.005"), Decimal("0.02"))
 LONG_HOLD = Decimal("10")
 # Families and repeated calls: these few are the ones who overlap with themselves.
 REGULARS = 6
-KINDS = {"book": 46, "confirm": 18, "cancel": 22, "expire": 3, "add_slot": 4, "bulk": 2, "delete_slot": 5}
+KINDS = {
+    "book": 46,
+    "confirm": 18,
+    "cancel": 22,
+    "expire": 3,
+    "add_slot": 4,
+    "bulk": 2,
+    "delete_slot": 5,
+    "add_doctor": 1,
+    "update_doctor": 3,
+    "delete_doctor": 1,
+    "set_clinic": 0.5,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +53,14 @@ class Request:
 
 
 class Stock:
-    """The slots and bookings that all clients know of."""
+    """The slots, bookings and doctors that all clients know of."""
 
     def __init__(self, hot: list[int], cold: list[int], doctors: list[int], first_day: dt.date) -> None:
         self._lock = threading.Lock()
         self._hot = hot
         self._cold: deque[int] = deque(cold, maxlen=2000)
         self._doctors = doctors
+        self._new_doctors: deque[int] = deque(maxlen=20)
         self._first_day = first_day
         self._bookings: deque[str] = deque(maxlen=60)
         self._numbers = itertools.count(1)
@@ -60,6 +77,10 @@ class Stock:
                     self._cold.append(result["id"])
                 case "bulk":
                     self._cold.extend(slot["id"] for slot in result["slots"])
+                case "add_doctor":
+                    self._new_doctors.append(result["id"])
+                case "delete_doctor" if result["id"] in self._new_doctors:
+                    self._new_doctors.remove(result["id"])
 
     def request(self, chosen: random.Random) -> Request:
         """Return something that a client may want next."""
@@ -77,6 +98,14 @@ class Stock:
                     return Request(kind, self._one_day(chosen))
                 case "delete_slot":
                     return Request(kind, {"slot_id": self._some_slot(chosen, hot=0.0, new=0.5)})
+                case "add_doctor":
+                    return Request(kind, self._new_doctor(chosen))
+                case "update_doctor":
+                    return Request(kind, self._change(chosen))
+                case "delete_doctor" if self._new_doctors:
+                    return Request(kind, {"doctor_id": self._some_new_doctor(chosen)})
+                case "set_clinic":
+                    return Request(kind, {"name": f"Clinic {next(self._numbers)}"})
             return Request("book", self._wish(chosen))
 
     def _wish(self, chosen: random.Random) -> dict[str, Any]:
@@ -104,7 +133,7 @@ class Stock:
     def _one_time(self, chosen: random.Random) -> dict[str, Any]:
         starts_at = self._some_day(chosen) + dt.timedelta(minutes=5 * chosen.randrange(6 * 12, 20 * 12))
         return {
-            "doctor_id": chosen.choice(self._doctors),
+            "doctor_id": self._some_doctor(chosen, new=0.3),
             "starts_at": starts_at.isoformat(),
             "minutes": chosen.choice([10, SLOT_MINUTES, 45]),
         }
@@ -113,10 +142,40 @@ class Stock:
         first = self._some_day(chosen) + dt.timedelta(hours=chosen.randrange(6, 12))
         starts = [first + number * dt.timedelta(minutes=SLOT_MINUTES) for number in range(chosen.randrange(2, 17))]
         return {
-            "doctor_id": chosen.choice(self._doctors),
+            "doctor_id": self._some_doctor(chosen, new=0.3),
             "starts": [start.isoformat() for start in starts],
             "minutes": SLOT_MINUTES,
         }
+
+    def _new_doctor(self, chosen: random.Random) -> dict[str, Any]:
+        number = next(self._numbers)
+        return {
+            "name": f"Doctor {number}",
+            "specialization": "Neurology",
+            "email": f"new{number}@x.example",
+            "phone": self._phone() if chosen.random() < 0.5 else None,
+        }
+
+    def _change(self, chosen: random.Random) -> dict[str, Any]:
+        if chosen.random() < 0.6:
+            # More often they do take appointments: most of the bookings with them should be made.
+            return {
+                "doctor_id": chosen.choice(self._doctors[-PART_TIMERS:]),
+                "change": {"active": chosen.random() < 0.6},
+            }
+        change = {"active": chosen.random() < 0.5} if chosen.random() < 0.2 else {"phone": self._phone()}
+        new = 1 if "active" in change else 0.5
+        return {"doctor_id": self._some_doctor(chosen, new=new), "change": change}
+
+    def _phone(self) -> str:
+        return f"+49 30 {next(self._numbers):07}"
+
+    def _some_doctor(self, chosen: random.Random, *, new: float) -> int:
+        return self._some_new_doctor(chosen) if chosen.random() < new else chosen.choice(self._doctors)
+
+    def _some_new_doctor(self, chosen: random.Random) -> int:
+        newest = [*self._new_doctors][-NEWEST:]
+        return chosen.choice(newest or self._doctors[-PART_TIMERS:])
 
     def _some_day(self, chosen: random.Random) -> dt.datetime:
         day = self._first_day + dt.timedelta(days=chosen.randrange(1, 300))
