@@ -195,6 +195,7 @@ def test_a_try_that_was_refused_is_excused_by_another_of_the_same_request(book, 
 
 def test_a_booking_that_is_refused_after_it_released_a_lapsed_hold_is_right(book):
     ana = book.book(1, "ana", hold=3)
+    book.update_doctor(book.doctors[0], active=False)
     book.book(1, "bob", Refused("doctor_inactive"))
     book.fail(ana)
     assert book.kinds() == NOTHING

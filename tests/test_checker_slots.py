@@ -106,10 +106,11 @@ def test_a_slot_that_nobody_asked_for_is_found(book, row):
     assert book.kinds() == {"nowhere"}
 
 
-def test_where_nothing_was_there_before_each_slot_needs_an_operation(book):
+def test_where_nothing_was_there_before_everything_needs_an_operation(book):
     book.before = None
     assert book.kinds() == {"nowhere"}
-    book.slots.clear()
+    for table in (book.slots, book.doctors, book.clinic):
+        table.clear()
     assert book.kinds() == NOTHING
 
 

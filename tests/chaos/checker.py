@@ -8,7 +8,15 @@ that keeps what it has committed, on numbers that its sequences give out in orde
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.chaos import rules_of_answers, rules_of_rows, rules_of_slots, rules_of_time
+from tests.chaos import (
+    rules_of_activity,
+    rules_of_answers,
+    rules_of_clinic,
+    rules_of_doctors,
+    rules_of_rows,
+    rules_of_slots,
+    rules_of_time,
+)
 from tests.chaos.contents import Contents
 from tests.chaos.evidence import Evidence
 from tests.chaos.history import Operation
@@ -47,6 +55,23 @@ RULES: list[tuple[str, Callable[[Evidence], Iterator[str]]]] = [
     ("claimed", rules_of_slots.slot_claimed),
     ("overlap", rules_of_slots.overlapping),
     ("partial", rules_of_slots.partial),
+    ("lost", rules_of_doctors.doctor_lost),
+    ("undone", rules_of_doctors.doctor_undone),
+    ("differs", rules_of_doctors.doctor_differs),
+    ("refused", rules_of_doctors.doctor_refused),
+    ("nowhere", rules_of_doctors.doctor_nowhere),
+    ("claimed", rules_of_doctors.doctor_claimed),
+    ("twice", rules_of_doctors.doctor_twice),
+    ("orphan", rules_of_doctors.doctor_missing),
+    ("order", rules_of_doctors.doctor_order),
+    ("stale", rules_of_doctors.doctor_stale),
+    ("inactive", rules_of_activity.booked_inactive),
+    ("inactive", rules_of_activity.slot_of_inactive),
+    ("stale", rules_of_activity.refused_active),
+    ("undone", rules_of_clinic.clinic_undone),
+    ("differs", rules_of_clinic.clinic_differs),
+    ("refused", rules_of_clinic.clinic_refused),
+    ("nowhere", rules_of_clinic.clinic_nowhere),
 ]
 
 
@@ -54,7 +79,7 @@ def violations(operations: Sequence[Operation], contents: Contents, before: Cont
     """Return every broken promise; empty where all were kept.
 
     `contents` is read after every operation has ended and the database has finished what killed clients left behind.
-    `before` is what the database held before the first operation: slots that no operation created.
+    `before` is what the database held before the first operation: what no operation created.
     """
     evidence = Evidence(operations, contents, before or Contents())
     return [Violation(kind, message) for kind, rule in RULES for message in rule(evidence)]

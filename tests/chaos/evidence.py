@@ -28,6 +28,8 @@ class Evidence:
         self.before = before
         self.bookings: dict[int, Row] = {row["id"]: row for row in contents.bookings}
         self.slots: dict[int, Row] = {row["id"]: row for row in contents.slots}
+        self.doctors: dict[int, Row] = {row["id"]: row for row in contents.doctors}
+        self.clinic: Sequence[Row] = contents.clinic
         self.history: list[Row] = sorted(contents.history, key=lambda row: row["id"])
         self.steps: dict[int, list[Row]] = defaultdict(list)
         for row in self.history:

@@ -27,7 +27,9 @@ class SmallBook:
         self.bookings: list[Row] = []
         self.history: list[Row] = []
         self.slots: list[Row] = [self.slot_row(1), self.slot_row(2)]
-        self.before: Contents | None = Contents(slots=list(self.slots))
+        self.doctors: list[Row] = [self.doctor_row(1), self.doctor_row(2)]
+        self.clinic: list[Row] = [{"name": "Clinic", "timezone": "UTC", "hold_minutes": 2}]
+        self.before: Contents | None = self._contents()
 
     def kinds(self) -> set[str]:
         """Return the kinds of violations that the checker finds."""
@@ -35,7 +37,7 @@ class SmallBook:
 
     def violations(self) -> list[Violation]:
         """Return what the checker finds."""
-        return violations(self.operations, Contents(self.bookings, self.history, self.slots), self.before)
+        return violations(self.operations, self._contents(), self.before)
 
     def book(
         self,
@@ -84,7 +86,7 @@ class SmallBook:
     def before_everything(self, booking: Row) -> Row:
         """Let a booking have been there before the first operation, and return its row."""
         self.operations.pop()
-        self.before = Contents([dict(row) for row in self.bookings], list(self.history), list(self.slots))
+        self.before = self._contents()
         return booking
 
     def confirm(self, booking: Row, answer: Answer | None = None, **options: Any) -> None:
@@ -146,6 +148,64 @@ class SmallBook:
         if happens or (happens is None and answer is None):
             self.slots = [row for row in self.slots if row["id"] != slot_id]
         self._log("delete_slot", {"slot_id": slot_id}, answer or Done({"id": slot_id}), span)
+
+    def doctor_row(self, number: int) -> Row:
+        """Return the row of a doctor as they are added."""
+        name = f"Doctor {number}"
+        return {
+            "id": number,
+            "name": name,
+            "specialization": "Cardiology",
+            "email": f"doctor{number}@x.de",
+            "phone": None,
+            "active": True,
+            "version": 1,
+        }
+
+    def add_doctor(
+        self, row: Row, answer: Answer | None = None, *, happens: bool | None = None, span: Span | None = None
+    ) -> Row:
+        """Add a doctor, and return their row."""
+        if happens or (happens is None and answer is None):
+            self.doctors.append(row)
+        arguments = {name: row[name] for name in ("name", "specialization", "email", "phone")}
+        self._log("add_doctor", arguments, answer or Done(dict(row)), span)
+        return row
+
+    def update_doctor(
+        self,
+        row: Row,
+        answer: Answer | None = None,
+        *,
+        happens: bool | None = None,
+        span: Span | None = None,
+        **change: Any,
+    ) -> None:
+        """Change a doctor."""
+        changed = {**row, **change, "version": row["version"] + 1}
+        if happens or (happens is None and answer is None):
+            row |= changed
+        self._log("update_doctor", {"doctor_id": row["id"], "change": change}, answer or Done(changed), span)
+
+    def delete_doctor(
+        self, row: Row, answer: Answer | None = None, *, happens: bool | None = None, span: Span | None = None
+    ) -> None:
+        """Delete a doctor."""
+        if happens or (happens is None and answer is None):
+            self.doctors = [other for other in self.doctors if other["id"] != row["id"]]
+        self._log("delete_doctor", {"doctor_id": row["id"]}, answer or Done(dict(row)), span)
+
+    def set_clinic(
+        self, name: str, answer: Answer | None = None, *, happens: bool | None = None, span: Span | None = None
+    ) -> None:
+        """Give the clinic a name."""
+        if happens or (happens is None and answer is None):
+            self.clinic = [{**row, "name": name} for row in self.clinic]
+        self._log("set_clinic", {"name": name}, answer or Done({"name": name}), span)
+
+    def _contents(self) -> Contents:
+        tables = (self.bookings, self.history, self.slots, self.doctors, self.clinic)
+        return Contents(*([dict(row) for row in table] for table in tables))
 
     def _change(
         self,
