@@ -17,6 +17,7 @@ from booking_cli.output.json import dumps
 from booking_cli.repository import bookings, clinic, doctors, slots
 from booking_cli.repository.bookings import BookingRequest
 from booking_cli.repository.doctors import DoctorChange
+from tests.chaos.freezing import freeze
 from tests.chaos.history import Answer, Done, Unknown
 from tests.chaos.notes import STATUSES, Notes
 from tests.chaos.workload import Request
@@ -42,7 +43,7 @@ class InThread:
 
 
 class Processes:
-    """The processes that run now, by their client's name, to be killed."""
+    """The processes that run now, by their client's name, to be killed or stopped for a while."""
 
     def __init__(self) -> None:
         self._running: dict[str, subprocess.Popen[str]] = {}
@@ -62,10 +63,20 @@ class Processes:
         process.kill()
         return True
 
+    def freeze(self, name: str, seconds: float) -> bool:
+        """Let a client's process stand still for so long, and tell whether it ran."""
+        with self._lock:
+            process = self._running.get(name)
+        return process is not None and process.poll() is None and freeze(process.pid, seconds)
+
+    def names(self) -> list[str]:
+        """Return the names of the clients that have, or had, a process."""
+        with self._lock:
+            return [*self._running]
+
     def kill_any(self, chosen: random.Random) -> bool:
         """Kill the process of some client, and tell whether it ran."""
-        with self._lock:
-            names = [*self._running]
+        names = self.names()
         return bool(names) and self.kill(chosen.choice(names))
 
     def __contains__(self, name: str) -> bool:
@@ -73,7 +84,7 @@ class Processes:
 
     def kill_all(self) -> None:
         """Leave none behind."""
-        for name in list(self._running):
+        for name in self.names():
             self.kill(name)
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from tests.chaos.callers import Processes
+from tests.chaos.freezing import freeze
 from tests.chaos.proxy import Link, Proxy, Strike
 from tests.chaos.server import Server
 
@@ -14,6 +15,7 @@ from tests.chaos.server import Server
 ALL_STRUCK_PATIENCE_SECONDS = 300
 COMMIT_PATIENCE_SECONDS = 3
 LONGEST_DOWN_SECONDS = 0.5
+FROZEN_SECONDS = (0.1, 3)
 
 Fault = Callable[["Nemesis", random.Random], int]
 
@@ -192,6 +194,34 @@ class Nemesis:
 
         return self._at_commits(killed, 1)
 
+    def freeze(self, chosen: random.Random) -> int:
+        """Let processes stand still and then go on: clients and what serves them, or the one that lets clients in."""
+        if chosen.random() < 0.1:
+            main_process = self._server.main_process()
+            return main_process is not None and freeze(main_process, chosen.uniform(*FROZEN_SECONDS))
+        if chosen.random() < 0.5:
+            share = chosen.choice([0.1, 0.3, 1])
+            clients = [name for name in self._processes.names() if chosen.random() < share]
+            backends = [backend for backend in self._server.backends() if chosen.random() < share]
+            return sum(
+                [self._processes.freeze(name, chosen.uniform(*FROZEN_SECONDS)) for name in clients]
+                + [freeze(backend, chosen.uniform(*FROZEN_SECONDS)) for backend in backends]
+            )
+
+        def frozen(link: Link, commit: bytes) -> None:
+            seconds = chosen.uniform(*FROZEN_SECONDS)
+            before = chosen.random() < 0.5
+            if not before:
+                link.to_server(commit)
+            if chosen.random() < 0.5 and link.client_name in self._processes:
+                self._processes.freeze(link.client_name, seconds)
+            elif link.backend:
+                freeze(link.backend, seconds)
+            if before:
+                link.to_server(commit)
+
+        return self._at_commits(frozen, chosen.randint(1, 5))
+
     def expire_tenfold(self, _: random.Random) -> int:
         """Run `expire` ten times at once."""
         return self._expire_tenfold()
@@ -234,6 +264,7 @@ FAULTS: dict[str, Fault] = {
     "stop_server": Nemesis.stop_server,
     "kill_server": Nemesis.kill_server,
     "kill_backend": Nemesis.kill_backend,
+    "freeze": Nemesis.freeze,
     "expire_tenfold": Nemesis.expire_tenfold,
 }
 # The others have the weight 4; after these, the server is away for seconds.

@@ -46,6 +46,13 @@ class Server:
         """Kill its main process, start it after a while, and tell whether it was there to kill."""
         return self._die_and_return(self._kill_main_process, down_seconds)
 
+    def main_process(self) -> int | None:
+        """Return the process that all others of the server come from; None where there is none."""
+        try:
+            return int((self._embedded.cluster / "postmaster.pid").read_text().splitlines()[0])
+        except (OSError, ValueError, IndexError):
+            return None
+
     def backends(self) -> list[int]:
         """Return the processes that serve clients of booking; none where the server does not answer."""
         rows = self._ask("SELECT pid FROM pg_stat_activity WHERE application_name = 'booking'")
@@ -124,9 +131,9 @@ class Server:
         )
 
     def _kill_main_process(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            lines = (self._embedded.cluster / "postmaster.pid").read_text().splitlines()
-            os.kill(int(lines[0]), signal.SIGKILL)
+        if process_id := self.main_process():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGKILL)
 
     def _ask(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         try:
