@@ -186,6 +186,22 @@ def test_a_refused_change_that_others_came_after_is_found(book, first):
     assert book.kinds() == {"refused"}
 
 
+def test_a_change_that_was_refused_because_the_doctor_was_deleted_may_have_come_before(book, row):
+    book.add_doctor(row)
+    book.update_doctor(row, Refused("not_found"), phone="1", happens=True, span=(10, 20))
+    book.update_doctor(row, active=False, span=(11, 12))
+    book.delete_doctor(row, span=(13, 14))
+    assert book.kinds() == NOTHING
+
+
+def test_a_change_that_was_refused_and_came_before_the_doctor_was_deleted_is_found(book, row):
+    book.add_doctor(row)
+    book.update_doctor(row, BUSY, phone="1", happens=True)
+    book.update_doctor(row, phone="2")
+    book.delete_doctor(row)
+    assert book.kinds() == {"refused"}
+
+
 def test_a_doctor_whom_nobody_asked_for_is_found(book, row):
     book.doctors.append(row)
     assert book.kinds() == {"nowhere"}

@@ -43,13 +43,13 @@ class Period:
 
 @dataclass
 class Career:
-    """One doctor: the versions that are known, in order, and the changes that are of unknown outcome or were refused."""
+    """One doctor: the versions that are known, in order, and what else clients asked for."""
 
     doctor_id: int
     row: Row | None  # None where they are not there in the end
     versions: list[Version] = field(default_factory=list)
-    unknown: list[Operation] = field(default_factory=list)
-    refused: list[Operation] = field(default_factory=list)
+    unknown: list[Operation] = field(default_factory=list)  # changes that may have happened
+    refused: list[Operation] = field(default_factory=list)  # changes that have not
     deletions: list[Operation] = field(default_factory=list)  # all that were not refused
 
     @property
@@ -105,12 +105,13 @@ def careers(evidence: Evidence) -> dict[int, Career]:
     for doctor_id, version in _unheard_of(evidence):
         if doctor_id not in found:
             career(doctor_id).versions.append(version)
-    for operation in evidence.of_kind("update_doctor", "delete_doctor"):
+    for operation in evidence.of_kind("delete_doctor"):
+        if not isinstance(operation.answer, Refused):
+            career(operation.arguments["doctor_id"]).deletions.append(operation)
+    for operation in evidence.of_kind("update_doctor"):
         one = career(operation.arguments["doctor_id"])
-        if operation.kind == "delete_doctor":
-            if not isinstance(operation.answer, Refused):
-                one.deletions.append(operation)
-        elif isinstance(operation.answer, Refused):
+        # Who has lost a COMMIT looks whether the change stands. Where the doctor is gone it does not, and is tried again.
+        if isinstance(operation.answer, Refused) and not one.may_be_deleted(by=operation.ended):
             one.refused.append(operation)
         elif not isinstance(operation.answer, Done):
             one.unknown.append(operation)
