@@ -11,6 +11,7 @@ import pytest
 
 from booking_cli import book as books
 from booking_cli import database as runner
+from booking_cli import queries
 from booking_cli.database import Database
 from booking_cli.errors import Busy, OutcomeUnknown, VersionConflict, WrongState
 from booking_cli.inputs import BookingKey, DoctorKey
@@ -221,6 +222,17 @@ def test_a_commit_in_doubt_is_never_reported_as_nothing_changed(proxy, url, sql,
         with pytest.raises(OutcomeUnknown):
             bookings.book(book, request_for(slot))
     assert sql("SELECT request_id FROM bookings") == [{"request_id": "r-1"}]
+
+
+def test_what_fails_for_a_reason_nobody_foresaw_while_it_finds_out_leaves_the_outcome_unknown(
+    proxy, slot, book, monkeypatch
+):
+    original = queries.statement
+    broken = {"db.transaction_status": "SELECT 1 / 0 AS status"}
+    monkeypatch.setattr(queries, "statement", lambda name: broken.get(name) or original(name))
+    proxy.cut_after_commit()
+    with pytest.raises(OutcomeUnknown):
+        bookings.book(book, request_for(slot))
 
 
 def test_after_too_many_broken_commits_it_is_busy_and_nothing_was_changed(proxy, sql, slot, book, monkeypatch):
