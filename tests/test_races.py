@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from booking_cli.errors import BookingError, DoctorInactive, HoldLapsed, WrongState
+from booking_cli.errors import BookingError, Busy, DoctorInactive, HoldLapsed, NotFound, WrongState
 from booking_cli.inputs import BookingKey, DoctorKey
 from booking_cli.repository import bookings, doctors, slots
 from booking_cli.repository.bookings import BookingRequest
@@ -213,6 +213,30 @@ def test_the_same_slots_loaded_several_times_at_once_are_made_once(opened, docto
     assert sum(result.created for result in results) == 200
     assert {(result.created + result.existing, result.conflicts) for result in results} == {(200, 0)}
     assert sql("SELECT count(*) AS n FROM slots") == [{"n": 200}]
+
+
+def test_slots_are_not_loaded_for_a_doctor_who_was_deleted_meanwhile(opened, doctor, sql):
+    whom = doctors.find(opened, DoctorKey(id=doctor))
+    sql("DELETE FROM doctors")
+    with pytest.raises(NotFound):
+        slots.add_many(opened, whom, [noon_of(opened)], 30, strict=False)
+
+
+def test_a_doctor_whose_last_slot_goes_while_it_stands_in_the_way_can_be_deleted_later(
+    opened, doctor, make_slots, sql, monkeypatch
+):
+    make_slots(1)
+    write = opened.database.write
+
+    def write_and_lose_the_slot(*args, **options):
+        try:
+            return write(*args, **options)
+        finally:
+            sql("DELETE FROM slots")
+
+    monkeypatch.setattr(opened.database, "write", write_and_lose_the_slot)
+    with pytest.raises(Busy, match="try again"):
+        doctors.delete(opened, DoctorKey(id=doctor))
 
 
 def test_everything_at_once_on_a_few_slots_leaves_a_sound_book(opened, make_slots, sql):

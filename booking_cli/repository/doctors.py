@@ -9,7 +9,7 @@ from booking_cli.book import Book
 from booking_cli.connections import Row
 from booking_cli.database import Transaction
 from booking_cli.database_errors import violates
-from booking_cli.errors import DoctorInactive, EmailTaken, InUse, NotFound, OutcomeUnknown, VersionConflict
+from booking_cli.errors import Busy, DoctorInactive, EmailTaken, InUse, NotFound, OutcomeUnknown, VersionConflict
 from booking_cli.inputs import DoctorKey
 from booking_cli.models import Doctor
 from booking_cli.repository import rows
@@ -48,6 +48,13 @@ def inactive(doctor_id: int, name: str) -> DoctorInactive:
         f"{name} (doctor {doctor_id}) is not active. "
         f"Choose another doctor, or use 'booking doctors update {doctor_id} --active'."
     )
+
+
+def unavailable(tx: Transaction, doctor: Doctor) -> NotFound | DoctorInactive:
+    """Return why a doctor who was active a moment ago takes no appointments."""
+    if tx.one("doctors.find", {"id": doctor.id, "email": None}) is None:
+        return _not_found(DoctorKey(id=doctor.id))
+    return inactive(doctor.id, doctor.name)
 
 
 def listing(
@@ -143,7 +150,7 @@ def _email_taken(error: pg.UniqueViolation, email: str | None) -> Exception:
     return EmailTaken(f"Another doctor has the address {email}: see 'booking doctors show {email}'.")
 
 
-def _in_use(book: Book, doctor: Doctor) -> InUse:
+def _in_use(book: Book, doctor: Doctor) -> InUse | Busy:
     def work(tx: Transaction) -> tuple[int, int, int]:
         row = tx.one("doctors.what_depends", {"id": doctor.id})
         assert row is not None
@@ -154,8 +161,10 @@ def _in_use(book: Book, doctor: Doctor) -> InUse:
         stands_in_the_way = f"{bookings} booking{'s' * (bookings != 1)}"
     elif future:
         stands_in_the_way = f"{future} slot{'s' * (future != 1)} to come"
-    else:
+    elif slots:
         stands_in_the_way = f"{slots} past slot{'s' * (slots != 1)}"
+    else:
+        return Busy("Somebody changed the doctor's slots at the same moment. Nothing was changed; please try again.")
     return InUse(
         f"{doctor.name} (doctor {doctor.id}) has {stands_in_the_way} and is not deleted. "
         f"To take no more appointments: 'booking doctors update {doctor.id} --inactive'."

@@ -82,7 +82,7 @@ def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes:
         if strict and outlook["conflicts"]:
             raise strict_conflict(doctor, outlook["conflicts"], len(starts))
         if outlook["unexplained"]:
-            raise doctors.inactive(doctor.id, doctor.name)
+            raise doctors.unavailable(tx, doctor)
         return created, outlook
 
     def stands(tx: Transaction, result: tuple[list[Row], Row]) -> bool:
