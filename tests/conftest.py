@@ -227,13 +227,28 @@ def contents(sql: Callable[..., list[dict[str, Any]]]) -> Callable[[], object]:
 
 
 @pytest.fixture
-def opened(program_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[books.Book]:
-    """The test's book, opened on a pool of connections, for calls of the repository from several threads."""
+def open_book(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., books.Book]]:
+    """Opens the book at an address, for calls of the repository: `open_book(url, pool_size=4)`.
+
+    Ask for it after the fixture that makes the address, so that the book is closed before its server goes.
+    """
     monkeypatch.setenv("BOOKING_ACTOR", "tester")
     settings.load.cache_clear()
-    with Database(books.OwnServer(program_url), statement_timeout=30, pool_size=16) as database:
-        yield books.open_book(database)
+    with contextlib.ExitStack() as made:
+
+        def run(address: str, *, statement_timeout: float = 30, pool_size: int) -> books.Book:
+            server = books.OwnServer(address)
+            database = Database(server, statement_timeout=statement_timeout, pool_size=pool_size)
+            return books.open_book(made.enter_context(database))
+
+        yield run
     settings.load.cache_clear()
+
+
+@pytest.fixture
+def opened(program_url: str, open_book: Callable[..., books.Book]) -> books.Book:
+    """The test's book, opened on a pool of connections, for calls of the repository from several threads."""
+    return open_book(program_url, pool_size=16)
 
 
 @pytest.fixture

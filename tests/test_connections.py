@@ -4,20 +4,14 @@ import threading
 
 import pytest
 
-from booking_cli import book as books
 from booking_cli import database as runner
-from booking_cli.database import Database
 from booking_cli.repository import clinic
 from tests.waiting import wait_until
 
 
 @pytest.fixture(params=[0, 4], ids=["one connection", "pool"])
-def book(request, url, monkeypatch):
-    monkeypatch.setenv("BOOKING_ACTOR", "tester")
-    books.settings.load.cache_clear()
-    with Database(books.OwnServer(url), statement_timeout=30, pool_size=request.param) as database:
-        yield books.open_book(database)
-    books.settings.load.cache_clear()
+def book(request, url, open_book):
+    return open_book(url, pool_size=request.param)
 
 
 def run(database, kind, work):

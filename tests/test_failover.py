@@ -9,8 +9,6 @@ import time
 import pytest
 from psycopg.rows import dict_row
 
-from booking_cli import book as books
-from booking_cli.database import Database
 from booking_cli.errors import BookingError, OutcomeUnknown
 from booking_cli.inputs import BookingKey
 from booking_cli.references import new_request_id
@@ -50,13 +48,9 @@ def slots(pair):
 
 
 @pytest.fixture
-def book(pair, monkeypatch):
+def book(pair, open_book):
     """The book of whichever of the two can be written to, on a pool of connections."""
-    monkeypatch.setenv("BOOKING_ACTOR", "tester")
-    books.settings.load.cache_clear()
-    with Database(books.OwnServer(pair.url), statement_timeout=30, pool_size=16) as database:
-        yield books.open_book(database)
-    books.settings.load.cache_clear()
+    return open_book(pair.url, pool_size=16)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import threading
 
-import psycopg
 import pytest
 
 from booking_cli import interrupts
@@ -78,14 +77,14 @@ def interrupt(started):
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
-def test_ctrl_c_while_waiting_for_somebody_else_changes_nothing(start, url, sql, slot, output):
-    with psycopg.connect(url, options="-c search_path=booking") as rival:
-        rival.execute(RIVAL)
-        process = start("book", slot, *PATIENT, "-o", output)
-        wait_for_lock_waiter(sql)
-        process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
-        rival.rollback()
+def test_ctrl_c_while_waiting_for_somebody_else_changes_nothing(start, raw, sql, slot, output):
+    rival = raw()
+    rival.execute(RIVAL)
+    process = start("book", slot, *PATIENT, "-o", output)
+    wait_for_lock_waiter(sql)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+    rival.rollback()
     assert (process.returncode, stdout, len(stderr.splitlines())) == (130, "", 1)
     assert "nothing was changed" in stderr
     assert "Traceback" not in stderr

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 import pytest
 
 from booking_cli import book as books
 from booking_cli import database as runner
 from booking_cli import queries
-from booking_cli.database import Database
 from booking_cli.errors import Busy, OutcomeUnknown, VersionConflict, WrongState
 from booking_cli.inputs import BookingKey, DoctorKey
 from booking_cli.repository import bookings, clinic, doctors, slots
@@ -115,13 +113,9 @@ CHANGES = {
 
 
 @pytest.fixture(params=[0, 4], ids=["one connection", "pool"])
-def book(request, proxy, monkeypatch):
+def book(request, proxy, open_book):
     """The book, opened through the proxy."""
-    monkeypatch.setenv("BOOKING_ACTOR", "tester")
-    books.settings.load.cache_clear()
-    with Database(books.OwnServer(proxy.url), statement_timeout=5, pool_size=request.param) as database:
-        yield books.open_book(database)
-    books.settings.load.cache_clear()
+    return open_book(proxy.url, statement_timeout=5, pool_size=request.param)
 
 
 @pytest.fixture
@@ -169,16 +163,12 @@ def test_a_transaction_whose_number_another_got_after_a_crash_is_not_taken_for_d
 
 
 @pytest.fixture
-def next_in_line(url, sql):
+def next_in_line(raw, sql):
     """Lets another program make a change as soon as the rows are free that a transaction has in hand."""
     threads = []
 
     def queue(statement):
-        def change():
-            with psycopg.connect(url, options="-c search_path=booking", autocommit=True) as other:
-                other.execute(statement)
-
-        threads.append(threading.Thread(target=change))
+        threads.append(threading.Thread(target=raw(autocommit=True).execute, args=[statement]))
         threads[-1].start()
         wait_for_lock_waiter(sql)
 
@@ -214,13 +204,14 @@ def test_a_doctor_whom_somebody_else_changed_since_is_not_changed_again(
     assert sql("SELECT name, version FROM doctors WHERE id = 1") == [{"name": "Dora", "version": version}]
 
 
-def test_a_commit_in_doubt_is_never_reported_as_nothing_changed(proxy, url, sql, slot, book, monkeypatch):
+def test_a_commit_in_doubt_is_never_reported_as_nothing_changed(proxy, raw, sql, slot, book, monkeypatch):
     """The database answers again, but what was to find out is stopped by the statement timeout."""
     monkeypatch.setattr(book.database, "_timeout_ms", 200)
-    with psycopg.connect(url, options="-c search_path=booking") as locker:
-        proxy.cut_after_commit(then=lambda: locker.execute("LOCK TABLE bookings"))
-        with pytest.raises(OutcomeUnknown):
-            bookings.book(book, request_for(slot))
+    locker = raw()
+    proxy.cut_after_commit(then=lambda: locker.execute("LOCK TABLE bookings"))
+    with pytest.raises(OutcomeUnknown):
+        bookings.book(book, request_for(slot))
+    locker.rollback()
     assert sql("SELECT request_id FROM bookings") == [{"request_id": "r-1"}]
 
 
