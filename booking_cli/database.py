@@ -22,12 +22,15 @@ from psycopg import errors as pg
 
 from booking_cli import interrupts, queries
 from booking_cli.connections import Connection, Row, Server
-from booking_cli.database_errors import first_line, is_lost, raise_translated, went_away
+from booking_cli.database_errors import first_line, is_from_a_standby, is_lost, raise_translated, went_away
 from booking_cli.errors import BookingError, Busy, DatabaseUnavailable, InterruptedInDoubt, NotSetUp, OutcomeUnknown
 from booking_cli.pool import Lender, Pool, SingleConnection
 
 T = TypeVar("T")
 SCHEMA = "booking"
+# Temporary tables are looked for last. Unless it is named, their schema comes first, and through a pooler the session may have
+# some of a stranger's.
+SEARCH_PATH = f"{SCHEMA}, pg_temp"
 # A client that stops between two statements must not hold its locks for long.
 IDLE_IN_TRANSACTION_SECONDS = 60
 
@@ -162,10 +165,11 @@ class Database:
                 failure, reason = _too_many(attempt), first_line(error)
                 patience, most_attempts = MAX_SECONDS, float(MAX_ATTEMPTS)
             except psycopg.Error as error:
-                if not is_lost(error, connection):
+                reconnects = reconnects or is_lost(error, connection)
+                if not reconnects or not (is_lost(error, connection) or is_from_a_standby(error)):
                     raise_translated(error)
                 failure, reason = went_away(error), first_line(error)
-                patience, most_attempts, reconnects = RECONNECT_SECONDS, math.inf, True
+                patience, most_attempts = RECONNECT_SECONDS, math.inf
             except (DatabaseUnavailable, Busy) as error:
                 if not reconnects:
                     raise
@@ -213,7 +217,7 @@ class Database:
         timeout_ms = max(self._timeout_ms, round((timeout_seconds or 0) * 1000))
         return (
             f"BEGIN ISOLATION LEVEL SERIALIZABLE {access}"
-            f"; SET LOCAL search_path = {SCHEMA}"
+            f"; SET LOCAL search_path = {SEARCH_PATH}"
             "; SET LOCAL datestyle = ISO"  # a server's or a login's own cannot be read
             f"; SET LOCAL statement_timeout = {timeout_ms}"
             f"; SET LOCAL idle_in_transaction_session_timeout = {round(IDLE_IN_TRANSACTION_SECONDS * 1000)}"

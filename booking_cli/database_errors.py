@@ -27,12 +27,14 @@ def translated(error: psycopg.Error) -> Exception:
             )
         case pg.InsufficientPrivilege():
             return DatabaseUnavailable(f"The database does not allow it: {reason}. Ask whoever runs the database.")
-        case pg.ReadOnlySqlTransaction():
-            return _only_for_reading()
-        case pg.FeatureNotSupported() if "hot standby" in reason:
-            return _only_for_reading()
+        case _ if is_from_a_standby(error):
+            return DatabaseUnavailable(
+                "The database only allows reading; it may be a standby. Check BOOKING_DATABASE_URL."
+            )
         case pg.TooManyConnections():
             return Busy("The database has no connection left. Nothing was changed; please try again.")
+        case psycopg.OperationalError() if error.sqlstate is None:
+            return went_away(error)
         case psycopg.OperationalError():
             return DatabaseUnavailable(f"The database failed: {reason}.")
     return error
@@ -51,6 +53,13 @@ def is_lost(error: psycopg.Error, connection: Connection) -> bool:
     return connection.closed or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
 
 
+def is_from_a_standby(error: psycopg.Error) -> bool:
+    """Tell whether `error` is that the server only allows reading, as one does that follows another."""
+    return isinstance(error, pg.ReadOnlySqlTransaction) or (
+        isinstance(error, pg.FeatureNotSupported) and "hot standby" in str(error)
+    )
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message without its full stop; details and hints come after it."""
     lines = str(error).strip().splitlines()
@@ -62,7 +71,3 @@ def went_away(error: psycopg.Error) -> Busy | DatabaseUnavailable:
     if "query_wait_timeout" in str(error):
         return Busy("The pooler has no connection to the database left. Nothing was changed; please try again.")
     return DatabaseUnavailable(f"The database went away: {first_line(error)}. Please try again.")
-
-
-def _only_for_reading() -> DatabaseUnavailable:
-    return DatabaseUnavailable("The database only allows reading; it may be a standby. Check BOOKING_DATABASE_URL.")

@@ -186,7 +186,7 @@ def _zone_of_this_machine(connection: Connection) -> str:
 
 def _enter_schema(connection: Connection) -> None:
     connection.execute(
-        f"SET LOCAL search_path = {SCHEMA}, public"
+        f"SET LOCAL search_path = {SCHEMA}, public, pg_temp"
         "; SET LOCAL datestyle = ISO"
         f"; SET LOCAL statement_timeout = '{STATEMENT_HOURS}h'"
         f"; SET LOCAL idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'".encode()

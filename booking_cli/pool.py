@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Protocol
 
 from booking_cli.connections import OPTIONS, Connection, Server, connect_to, patient
@@ -46,13 +47,15 @@ class SingleConnection:
 
 
 class Pool:
-    """Up to `size` connections for as many threads."""
+    """Up to `size` connections for as many threads; those lent when another one broke come on top until they are back."""
 
     def __init__(self, server: Server, size: int) -> None:
         self._server = server
         self._size = size
         self._lock = threading.Lock()
-        self._pool: ConnectionPool[Connection] | None = None
+        # Being opened, or open: whoever comes meanwhile waits for the same one, and learns the same error.
+        self._opened: Future[ConnectionPool[Connection]] | None = None
+        self._closed = False
 
     @contextlib.contextmanager
     def lend(self) -> Iterator[Connection]:
@@ -62,15 +65,16 @@ class Pool:
             yield connection
         finally:
             # A pool whose server is away waits longer and longer before it connects again: begin with a new one.
-            if connection.closed and self._forget(pool):
-                pool.close(timeout=0)
+            if connection.closed:
+                self._forget(pool)
             pool.putconn(connection)
 
     def close(self) -> None:
         """Close the connections that are not lent; the others are closed when they come back."""
-        pool = self._pool
-        if pool is not None and self._forget(pool):
-            pool.close()
+        with self._lock:
+            opened, self._opened, self._closed = self._opened, None, True
+        if opened is not None and opened.exception() is None:
+            opened.result().close()
 
     def _borrow(self) -> "tuple[ConnectionPool[Connection], Connection]":
         from psycopg_pool import PoolClosed, PoolTimeout
@@ -85,30 +89,39 @@ class Pool:
                 raise Busy("No connection became free in time. Nothing was changed; please try again.") from None
 
     def _open(self) -> "ConnectionPool[Connection]":
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("a connection is wanted from a pool that was closed")
+            opened, is_mine = self._opened, self._opened is None
+            if opened is None:
+                opened = self._opened = Future()
+        if is_mine:
+            try:
+                opened.set_result(self._connected_pool())
+            except BaseException as error:
+                with self._lock:
+                    self._opened = None
+                opened.set_exception(error)
+        return opened.result()
+
+    def _connected_pool(self) -> "ConnectionPool[Connection]":
         from psycopg_pool import ConnectionPool
 
-        pool = self._pool
-        if pool is not None:
-            return pool
-        # Shows the real error at once, where the pool would wait for its timeout. Each thread sees for itself: behind one
-        # lock they would wait one after the other for a server that does not answer.
+        # Shows the real error at once, where the pool would wait for its timeout.
         connect_to(self._server).close()
-        with self._lock:
-            if self._pool is None:
-                self._pool = ConnectionPool(
-                    patient(self._server.conninfo()),
-                    kwargs=OPTIONS,
-                    connection_class=Connection,
-                    min_size=1,
-                    max_size=self._size,
-                    open=True,
-                )
-            return self._pool
+        return ConnectionPool(
+            patient(self._server.conninfo()),
+            kwargs=OPTIONS,
+            connection_class=Connection,
+            min_size=1,
+            max_size=self._size,
+            open=True,
+        )
 
-    def _forget(self, pool: "ConnectionPool[Connection]") -> bool:
-        """Let the next thread begin with a new pool, and tell whether this one was still in use."""
+    def _forget(self, pool: "ConnectionPool[Connection]") -> None:
+        """Close a pool, and let the next thread begin with a new one."""
         with self._lock:
-            if self._pool is not pool:
-                return False
-            self._pool = None
-            return True
+            if self._opened is None or not self._opened.done() or self._opened.result() is not pool:
+                return
+            self._opened = None
+        pool.close(timeout=0)

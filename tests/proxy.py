@@ -4,7 +4,7 @@ import contextlib
 import select
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Self
 
 import psycopg
@@ -62,6 +62,17 @@ class Proxy:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Let nobody connect meanwhile; who is connected stays."""
+        port = self._listener.getsockname()[1]
+        self.refuse()
+        self._threads[0].join()
+        yield
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self._threads[0] = threading.Thread(target=self._accept)
+        self._threads[0].start()
 
     def _accept(self) -> None:
         while True:

@@ -5,7 +5,10 @@ import threading
 import pytest
 
 from booking_cli import database as runner
+from booking_cli import pool
+from booking_cli.errors import DatabaseUnavailable
 from booking_cli.repository import clinic
+from tests.threads import at_once
 from tests.waiting import wait_until
 
 
@@ -67,6 +70,37 @@ def test_a_pool_outlives_a_restart_with_many_connections_open(opened, sql):
         terminate(sql, pid)
     assert len(pids) >= 8
     assert clinic.update(opened, name="New", timezone=None, hold_minutes=None).name == "New"
+
+
+def test_a_connection_that_breaks_is_nothing_to_those_who_wait_for_another(open_book, url, sql):
+    """They do not all try at once whether the server is there, until it has no room for them."""
+    opened = open_book(url, pool_size=2)
+    to_end = [server_pid(opened.database)]
+
+    def use(tx):
+        if to_end:
+            terminate(sql, to_end.pop())
+        return tx.one("clinic.open")["timezone"]
+
+    assert at_once(*[lambda: opened.database.read(use)] * 150) == ["UTC"] * 150
+
+
+def test_a_pool_is_there_again_as_soon_as_its_server_is(proxy, open_book, sql, monkeypatch):
+    """Left to itself it would try less and less often, and whoever wants a connection would wait for that."""
+    opened = open_book(proxy.url, pool_size=1)
+    monkeypatch.setattr(pool, "BORROW_SECONDS", 0.5)
+    monkeypatch.setattr(runner, "RECONNECT_SECONDS", 0.5)
+    with proxy.away():
+        terminate(sql, server_pid(opened.database))
+        with pytest.raises(DatabaseUnavailable):
+            opened.database.read(lambda tx: tx.one("clinic.open"))
+    assert server_pid(opened.database)
+
+
+def test_a_pool_that_was_closed_opens_no_more_connections(opened):
+    opened.database.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        server_pid(opened.database)
 
 
 @pytest.mark.parametrize("kind", ["read", "write"])

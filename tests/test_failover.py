@@ -286,3 +286,20 @@ def test_a_command_that_is_repeated_is_not_acknowledged_before_the_standby_has_i
     again = functools.partial(by_command, command, "book", slots[0], "r-1")
     told = told_after_the_standby_took_over(stalled, again)
     assert told == [row["reference"] for row in made(stalled.standby).values()]
+
+
+def test_a_standby_that_has_not_taken_over_yet_is_waited_for(pair, slots, open_book, caplog):
+    """Where the address does not ask for a server that can be written to, or something before the two chooses one."""
+    caplog.set_level("INFO", logger="booking")
+    book = open_book(pair.url.partition("?")[0], pool_size=0)
+    standby_is_not_heard(pair)
+    outcomes = []
+    caller = threading.Thread(target=lambda: outcomes.extend(at_once(lambda: by_call(book, "book", slots[0], "r-1"))))
+    caller.start()
+    wait_until(lambda: waiting_for_the_standby(pair.primary), "its COMMIT waits for the standby")
+    wait_until(lambda: standby_has_everything(pair), "the standby has it")
+    pair.primary.kill()
+    wait_until(lambda: outcomes or "hot standby" in caplog.text, "it is answered, or has met the standby")
+    pair.standby.promote()
+    caller.join()
+    assert outcomes == [row["reference"] for row in made(pair.standby).values()]

@@ -108,6 +108,18 @@ def test_the_next_client_of_a_connection_finds_nothing_of_the_one_before(narrow_
         assert stranger.execute("SELECT * FROM pg_locks WHERE locktype = 'advisory'").fetchall() == []
 
 
+def test_a_table_that_a_stranger_left_in_the_session_is_not_taken_for_the_books(narrow_url, url, program, slot, sql):
+    with psycopg.connect(narrow_url, autocommit=True, prepare_threshold=None) as stranger:
+        for table in ("clinic", "doctors", "slots", "bookings", "booking_history", "schema_migrations"):
+            stranger.execute(f"CREATE TEMPORARY TABLE {table} (LIKE booking.{table} INCLUDING ALL)")
+        ran = program("book", slot, "--name", "Ida", "--email", "ida@x.de", BOOKING_DATABASE_URL=narrow_url)
+        assert (ran.status, ran.stderr) == (0, "")
+        again = program("db", "migrate", "-o", "json", BOOKING_DATABASE_URL=narrow_url)
+        assert (again.status, again.json) == (0, [])
+        assert stranger.execute("SELECT count(*) FROM bookings").fetchone() == (0,)
+    assert len(sql("SELECT 1 FROM booking.bookings")) == 1
+
+
 def test_clients_that_prepared_their_statements_would_stumble_over_one_another(narrow_url, monkeypatch):
     """Why the driver is told not to prepare any."""
 

@@ -16,6 +16,7 @@ from tests.waiting import wait_for_lock_waiter
 
 SETTINGS = (
     "application_name",
+    "enable_seqscan",
     "idle_in_transaction_session_timeout",
     "search_path",
     "statement_timeout",
@@ -80,12 +81,13 @@ def settings_of(tx):
     return {name: tx.one("probe.setting", {"name": name})["value"] for name in SETTINGS}
 
 
-@pytest.mark.parametrize(("kind", "read_only"), [("read", "on"), ("write", "off")])
-def test_a_transaction_has_its_settings(database, kind, read_only):
+@pytest.mark.parametrize(("kind", "read_only", "scans_whole_tables"), [("read", "on", "on"), ("write", "off", "off")])
+def test_a_transaction_has_its_settings(database, kind, read_only, scans_whole_tables):
     assert run(database, kind, settings_of) == {
         "application_name": "booking",
+        "enable_seqscan": scans_whole_tables,
         "idle_in_transaction_session_timeout": "1min",
-        "search_path": "booking",
+        "search_path": "booking, pg_temp",
         "statement_timeout": "30s",
         "transaction_isolation": "serializable",
         "transaction_read_only": read_only,

@@ -204,6 +204,13 @@ def test_a_doctor_whom_somebody_else_changed_since_is_not_changed_again(
     assert sql("SELECT name, version FROM doctors WHERE id = 1") == [{"name": "Dora", "version": version}]
 
 
+def test_a_clinic_that_somebody_else_changed_since_is_not_changed_again(book, proxy, sql):
+    proxy.cut_after_commit(then=lambda: sql("UPDATE clinic SET name = 'Another', updated_at = now()"))
+    with pytest.raises(OutcomeUnknown, match="Somebody else has changed the clinic"):
+        CHANGES["set the clinic"].make(book)
+    assert sql("SELECT name FROM clinic") == [{"name": "Another"}]
+
+
 def test_a_commit_in_doubt_is_never_reported_as_nothing_changed(proxy, raw, sql, slot, book, monkeypatch):
     """The database answers again, but what was to find out is stopped by the statement timeout."""
     monkeypatch.setattr(book.database, "_timeout_ms", 200)

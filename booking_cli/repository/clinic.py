@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from booking_cli.book import Book
 from booking_cli.connections import Row
 from booking_cli.database import Transaction
-from booking_cli.errors import InvalidInput
+from booking_cli.errors import InvalidInput, OutcomeUnknown
 from booking_cli.inputs import quote
 from booking_cli.models import Clinic
 
@@ -18,18 +18,24 @@ def update(book: Book, *, name: str | None, timezone: str | None, hold_minutes: 
     """Change what is given and return the clinic; raises InvalidInput for a time zone that is not known."""
     parameters = {"name": name, "timezone": timezone, "hold_minutes": hold_minutes}
 
-    def work(tx: Transaction) -> Row | None:
+    def work(tx: Transaction) -> tuple[Row | None, Row | None]:
+        before = tx.one("clinic.open")
         if timezone is not None and tx.one("clinic.knows_timezone", {"timezone": timezone}) is None:
-            return None
-        return tx.one("clinic.update", parameters)
+            return before, None
+        return before, tx.one("clinic.update", parameters)
 
-    def stands(tx: Transaction, made: Row | None) -> bool:
-        found = tx.one("clinic.open")
-        return made is not None and found is not None and found["updated_at"] == made["updated_at"]
+    def stands(tx: Transaction, result: tuple[Row | None, Row | None]) -> bool:
+        before, made, found = (row and row["updated_at"] for row in (*result, tx.one("clinic.open")))
+        if found not in (before, made):
+            # It may be ours that somebody else has changed since, and to change it again would undo theirs.
+            raise OutcomeUnknown(
+                None, "Somebody else has changed the clinic since: look with 'booking clinic show', and decide again."
+            )
+        return found == made
 
     # Both must know it: the database for statistics by day, this program for everything else.
     known = timezone is None or (timezone in available_timezones() and timezone not in _PLACEHOLDERS)
-    row = book.database.write(work, stands=stands) if known else None
+    row = book.database.write(work, stands=stands)[1] if known else None
     if row is None:
         raise InvalidInput(f"There is no time zone {quote(timezone or '')}; it is written like Europe/Berlin.")
     zone = ZoneInfo(row["timezone"])

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from booking_cli import book, queries
 from booking_cli.connections import Connection, Row, transaction
-from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SCHEMA, Transaction
+from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SEARCH_PATH, Transaction
 from booking_cli.database_errors import raise_translated
 from booking_cli.errors import DatabaseUnavailable, InUse, InvalidInput, NotFound
 from booking_cli.models import Grant
@@ -33,7 +33,8 @@ def grant(kind: str, login: str | None) -> Grant:
     """Give this database's role of `kind` its rights, making it where it is missing, and let `login` be one of its members.
 
     Raises NotFound where there is no such login, NotSetUp, InUse and InvalidInput where the role's name is taken or too
-    long, and DatabaseUnavailable where whoever runs this may not do it. Then nothing was changed.
+    long, and DatabaseUnavailable where whoever runs this may not do it. Then nothing was changed. Where the connection breaks
+    it may all have been done, and to do it again is safe.
     """
     with book.open_book() as opened, opened.database.connection() as connection:
         try:
@@ -85,7 +86,7 @@ def _grant(connection: Connection, kind: str, login: str | None) -> Grant:
 def _begin(connection: Connection) -> None:
     # The lock lets two runs, or a run and a migration, follow one another: rights cannot be changed by two at once.
     connection.execute(
-        f"SET LOCAL search_path = {SCHEMA}"
+        f"SET LOCAL search_path = {SEARCH_PATH}"
         f"; SET LOCAL statement_timeout = '{LONG_SECONDS}s'"
         f"; SET LOCAL idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'"
         "; LOCK TABLE schema_migrations IN EXCLUSIVE MODE".encode()

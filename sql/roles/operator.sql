@@ -4,7 +4,7 @@
 -- What may be written is granted column by column. A number that the database gives, or the time of a booking or of an
 -- entry in the history, is then nothing that an operator's own SQL could forge, and no booking and no history is ever
 -- deleted. SELECT ... FOR UPDATE needs no more than the right to change one column, and identity columns need none on
--- their sequences.
+-- their sequences. The right to delete from a table is also one to lock it, until the transaction ends.
 
 -- Here alone the schema is named: there is no other way to grant a right on it, or to take away those on all that is in it.
 REVOKE ALL ON ALL TABLES IN SCHEMA booking FROM {role} CASCADE;
