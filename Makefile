@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz check format readme clean
+.PHONY: help demo test bench chaos fuzz check format readme clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -15,6 +15,9 @@ demo: $(VENV)/installed  ## Set everything up and show a working day, with ten p
 
 test: $(VENV)/installed-dev  ## Run the whole test suite
 	$(BIN)/python -m pytest --numprocesses 4
+
+bench: $(VENV)/installed-dev  ## Measure it beside the best that is possible, in a book of SCALE slots: 1m (default) or 10m
+	$(BIN)/python -m tests.bench $(if $(SCALE),--scale $(SCALE))
 
 chaos: $(VENV)/installed-dev  ## Break everything for DURATION seconds while many book; SEED repeats a run
 	$(BIN)/python -m tests.chaos $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
@@ -35,9 +38,10 @@ format: $(VENV)/installed-dev  ## Format the code
 readme: $(VENV)/installed-dev  ## Write the generated parts of the README anew
 	$(BIN)/python -m tests.readme --write
 
-clean:  ## Stop the demo's database and remove what was built
+clean:  ## Stop the databases of demo and bench, and remove what was built
+	-[ ! -f .bench/data/postgres/postmaster.pid ] || (cd .bench && env -u BOOKING_DATABASE_URL HOME="$$PWD" XDG_CONFIG_HOME="$$PWD" BOOKING_DATA_DIR="$$PWD/data" ../$(BIN)/booking db stop)
 	-[ ! -d .demo ] || (cd .demo && env -u BOOKING_DATABASE_URL HOME="$$PWD" XDG_CONFIG_HOME="$$PWD" BOOKING_DATA_DIR="$$PWD" ../$(BIN)/booking db stop)
-	rm -rf $(VENV) .demo build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .bench .demo build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "booking needs Python 3.11 or later")'
