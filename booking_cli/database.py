@@ -51,17 +51,20 @@ class Transaction:
     """The statements of one transaction, by their names in `sql/queries`."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        # One for all of them: to make a cursor costs as much as to send a statement.
+        self._cursor = connection.cursor()
 
     def all(self, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
         """Run a statement and return its rows."""
-        cursor = self._connection.execute(queries.statement(name).encode(), parameters or {})
-        return cursor.fetchall()
+        return self._cursor.execute(queries.statement(name), parameters or {}).fetchall()
 
     def one(self, name: str, parameters: Mapping[str, object] | None = None) -> Row | None:
         """Run a statement and return its first row, or None where there is none."""
-        cursor = self._connection.execute(queries.statement(name).encode(), parameters or {})
-        return cursor.fetchone()
+        return self._cursor.execute(queries.statement(name), parameters or {}).fetchone()
+
+    def commit(self) -> None:
+        """Send COMMIT, and return when it is answered."""
+        self._cursor.execute("COMMIT", prepare=False)
 
 
 class Database:
@@ -235,17 +238,18 @@ class _LostCommit(Exception):
 def _attempt(connection: Connection, begin: str, work: Callable[[Transaction], T], *, commits: bool) -> T:
     interrupts.release()
     try:
-        begun = connection.execute(begin.encode())
-        result = work(Transaction(connection))
+        begun = connection.execute(begin.encode(), prepare=False)
+        tx = Transaction(connection)
+        result = work(tx)
     except BaseException:
         _roll_back(connection)
         raise
     if not commits:
-        connection.execute("COMMIT")
+        tx.commit()
         return result
     interrupts.hold_back()
     try:
-        connection.execute("COMMIT")
+        tx.commit()
     except psycopg.Error as error:
         if is_lost(error, connection):
             raise _LostCommit(_transaction_id(begun), result, error) from error

@@ -97,6 +97,16 @@ def test_a_pool_is_there_again_as_soon_as_its_server_is(proxy, open_book, sql, m
     assert server_pid(opened.database)
 
 
+@pytest.mark.parametrize(("pool_size", "prepared"), [(0, 0), (1, 1)], ids=["one connection", "pool"])
+def test_only_a_pool_prepares_statements_because_only_there_they_run_again(open_book, url, pool_size, prepared):
+    opened = open_book(url, pool_size=pool_size)
+    for _ in range(5):
+        opened.database.read(lambda tx: tx.one("clinic.open"))
+    with opened.database.connection() as connection:
+        found = connection.execute("SELECT 1 FROM pg_prepared_statements WHERE statement LIKE '%schema_version%'")
+        assert len(found.fetchall()) == prepared
+
+
 def test_a_pool_that_was_closed_opens_no_more_connections(opened):
     opened.database.close()
     with pytest.raises(RuntimeError, match="closed"):
@@ -110,7 +120,7 @@ def test_a_session_that_the_server_ended_for_being_idle_is_replaced(book, sql, k
     pids = []
 
     def work(tx):
-        pids.append(tx._connection.info.backend_pid)
+        pids.append(tx._cursor.connection.info.backend_pid)
         if len(pids) == 1:
             there = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
             wait_until(lambda: not sql(there, *pids), "the server has ended the session")

@@ -56,8 +56,8 @@ def narrow_url(narrow_pooler, url):
     return narrow_pooler.through(url)
 
 
-def opened(url):
-    return Database(books.OwnServer(url), statement_timeout=30)
+def opened(url, pool_size=0):
+    return Database(books.OwnServer(url), statement_timeout=30, pool_size=pool_size)
 
 
 def open_clinic(database):
@@ -94,11 +94,12 @@ def test_an_empty_database_is_set_up_through_a_pooler(program, pooler, empty_url
     assert program("verify", "-o", "json", BOOKING_DATABASE_URL=address).json == []
 
 
-def test_the_next_client_of_a_connection_finds_nothing_of_the_one_before(narrow_url, url):
+@pytest.mark.parametrize("pool_size", [0, 1], ids=["one connection", "pool"])
+def test_the_next_client_of_a_connection_finds_nothing_of_the_one_before(narrow_url, url, pool_size):
     with psycopg.connect(narrow_url, autocommit=True, prepare_threshold=None) as stranger:
         pid = stranger.execute("SELECT pg_backend_pid()").fetchone()
         before = stranger.execute(SETTINGS).fetchall()
-        with opened(narrow_url) as database:
+        with opened(narrow_url, pool_size) as database:
             for _ in range(10):
                 open_clinic(database)
             database.write(lambda tx: tx.one("clinic.open"), stands=lambda *_: True)

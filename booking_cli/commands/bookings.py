@@ -100,6 +100,7 @@ def book(
         hold_minutes=None if confirm else hold or opened.hold_minutes,
         request_id=request_id or new_request_id(),
         allow_overlap=allow_overlap,
+        may_be_repeated=request_id is not None,
     )
     answer = bookings.book(opened, request)
     made = answer.booking

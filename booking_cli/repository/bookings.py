@@ -31,7 +31,10 @@ _MAX_ROUNDS = 10
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """Who wants which slot; `request_id` makes it happen once, and `hold_minutes` is None to confirm at once."""
+    """Who wants which slot; `hold_minutes` is None to confirm at once.
+
+    `request_id` makes it happen once; `may_be_repeated` is False where nobody can have used that id before.
+    """
 
     slot_id: int
     patient_name: str
@@ -40,6 +43,7 @@ class BookingRequest:
     hold_minutes: Decimal | None
     request_id: str
     allow_overlap: bool = False
+    may_be_repeated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ def book(book: Book, request: BookingRequest) -> Answer:
     def after(tx: Transaction) -> Answer | Exception | None:
         return _after_refusal(tx, book, request)
 
-    if book.database.read(before) and (answer := book.database.read_what_lasts(before)):
+    asks_before = request.may_be_repeated or not request.allow_overlap
+    if asks_before and book.database.read(before) and (answer := book.database.read_what_lasts(before)):
         return answer
     for _ in range(_MAX_ROUNDS):
         if row := _insert(book, request, take_over=False):
@@ -213,7 +218,7 @@ def _insert(book: Book, request: BookingRequest, *, take_over: bool) -> Row | No
 
 def _before_booking(tx: Transaction, book: Book, request: BookingRequest) -> Answer | None:
     """Answer a repeated request, and refuse a patient who is busy at that time; outside the write, on purpose."""
-    if answer := _repeated(tx, book, request):
+    if request.may_be_repeated and (answer := _repeated(tx, book, request)):
         return answer
     if request.allow_overlap:
         return None
