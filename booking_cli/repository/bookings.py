@@ -171,7 +171,7 @@ def expire(book: Book) -> Expiry:
     """Let every lapsed hold fail, in transactions of a thousand, and return them; others may do the same meanwhile."""
     released: list[Booking] = []
     try:
-        while batch := _expire_batch(book):
+        while _any_lapsed(book) and (batch := _expire_batch(book)):
             released.extend(rows.booking(row, book.zone) for row in batch)
     except (Busy, DatabaseUnavailable) as error:
         if released:
@@ -180,6 +180,11 @@ def expire(book: Book) -> Expiry:
             raise type(error)(f"{count}, then the database {then}; run it again.") from error
         raise
     return Expiry(len(released), released)
+
+
+def _any_lapsed(book: Book) -> bool:
+    row = book.database.read(lambda tx: tx.one("bookings.any_lapsed"))
+    return row is not None and bool(row["any_lapsed"])
 
 
 def _expire_batch(book: Book) -> list[Row]:

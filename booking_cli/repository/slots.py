@@ -49,7 +49,13 @@ def listing(
         "status": status,
         "limit": limit,
     }
-    found = book.database.read(lambda tx: tx.all("slots.list", parameters))
+
+    def work(tx: Transaction) -> list[Row]:
+        if status == "free" and specialization is not None and doctor_id is None:
+            return tx.all("slots.next_free", parameters)
+        return tx.all("slots.list", parameters)
+
+    found = book.database.read(work)
     return (rows.slot(row, book.zone) for row in found)
 
 

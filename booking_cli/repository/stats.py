@@ -3,6 +3,8 @@
 import datetime as dt
 
 from booking_cli.book import Book
+from booking_cli.connections import Row
+from booking_cli.database import Transaction
 from booking_cli.models import DayStats, DoctorStats, Stats, StatusStats
 
 LONG_SECONDS = 300
@@ -11,7 +13,13 @@ LONG_SECONDS = 300
 def overall(book: Book, starts_from: dt.datetime | None, starts_before: dt.datetime | None) -> Stats:
     """Return the bookings whose slot starts in the period, by state."""
     period = {"starts_from": starts_from, "starts_before": starts_before}
-    row = book.database.read(lambda tx: tx.one("stats.overall", period), timeout_seconds=LONG_SECONDS)
+
+    def work(tx: Transaction) -> Row | None:
+        if starts_from is None and starts_before is None:
+            return tx.one("stats.overall")
+        return tx.one("stats.of_period", period)
+
+    row = book.database.read(work, timeout_seconds=LONG_SECONDS)
     assert row is not None
     return Stats(**row)
 

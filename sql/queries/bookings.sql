@@ -142,6 +142,10 @@ FROM cancelled b
 JOIN slots s ON s.id = b.slot_id
 JOIN doctors d ON d.id = s.doctor_id;
 
+-- name: any_lapsed
+-- Whether a hold has lapsed: mostly none has, and then there is nothing to write.
+SELECT EXISTS (SELECT FROM bookings WHERE status = 'PENDING' AND hold_expires_at <= now()) AS any_lapsed;
+
 -- name: expire
 -- Let a batch of lapsed holds fail, the oldest first; those that another run has in hand are skipped, never waited for.
 WITH lapsed AS (

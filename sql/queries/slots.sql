@@ -30,6 +30,61 @@ WHERE (%(doctor_id)s::bigint IS NULL OR s.doctor_id = %(doctor_id)s::bigint)
 ORDER BY s.starts_at, s.id
 LIMIT %(limit)s::bigint + 1;
 
+-- name: next_free
+-- The free slots of a specialization by start; one more than the limit. Mostly they are among the next slots of all doctors.
+-- Where they are not, each doctor's own next free slots are looked up, so that others' slots are not gone through for months.
+-- OFFSET 0 keeps the planner from joining all bookings where the first few are wanted.
+WITH soon AS (
+    SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at
+    FROM (
+        SELECT id, doctor_id, starts_at, ends_at
+        FROM slots
+        WHERE (%(starts_from)s::timestamptz IS NULL OR starts_at >= %(starts_from)s::timestamptz)
+          AND (%(starts_before)s::timestamptz IS NULL OR starts_at < %(starts_before)s::timestamptz)
+        ORDER BY starts_at, id
+        LIMIT 2000
+    ) AS s
+    JOIN doctors d ON d.id = s.doctor_id
+    WHERE d.active AND lower(d.specialization) = lower(%(specialization)s::text)
+      AND NOT EXISTS (
+          SELECT FROM bookings b
+          WHERE b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
+            AND (b.status = 'CONFIRMED' OR b.hold_expires_at > now())
+          OFFSET 0
+      )
+    ORDER BY s.starts_at, s.id
+    LIMIT %(limit)s::bigint + 1
+), of_each_doctor AS (
+    SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at
+    FROM doctors d
+    CROSS JOIN LATERAL (
+        SELECT s.id, s.doctor_id, s.starts_at, s.ends_at
+        FROM slots s
+        WHERE s.doctor_id = d.id
+          AND (%(starts_from)s::timestamptz IS NULL OR s.starts_at >= %(starts_from)s::timestamptz)
+          AND (%(starts_before)s::timestamptz IS NULL OR s.starts_at < %(starts_before)s::timestamptz)
+          AND NOT EXISTS (
+              SELECT FROM bookings b
+              WHERE b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
+                AND (b.status = 'CONFIRMED' OR b.hold_expires_at > now())
+              OFFSET 0
+          )
+        ORDER BY s.starts_at
+        LIMIT %(limit)s::bigint + 1
+    ) AS s
+    WHERE d.active AND lower(d.specialization) = lower(%(specialization)s::text)
+      AND (SELECT count(*) FROM soon) <= %(limit)s::bigint
+    ORDER BY s.starts_at, s.id
+    LIMIT %(limit)s::bigint + 1
+)
+SELECT found.*, NULL::bigint AS booking_id, NULL::text AS booking_status
+FROM (
+    SELECT * FROM soon WHERE (SELECT count(*) FROM soon) > %(limit)s::bigint
+    UNION ALL
+    SELECT * FROM of_each_doctor
+) AS found
+ORDER BY starts_at, id;
+
 -- name: add
 -- One slot, where the doctor is active, the time is to come and nothing overlaps; otherwise no row.
 WITH created AS (

@@ -1,4 +1,13 @@
 -- name: overall
+-- All bookings by state; nothing but the bookings is read.
+SELECT count(*) FILTER (WHERE status = 'CONFIRMED') AS confirmed,
+       count(*) FILTER (WHERE status = 'PENDING') AS pending,
+       count(*) FILTER (WHERE status = 'FAILED') AS failed,
+       count(*) FILTER (WHERE status = 'CANCELLED') AS cancelled,
+       count(*) AS total
+FROM bookings;
+
+-- name: of_period
 -- Bookings by state, of the appointments in a period.
 SELECT count(*) FILTER (WHERE b.status = 'CONFIRMED') AS confirmed,
        count(*) FILTER (WHERE b.status = 'PENDING') AS pending,

@@ -24,12 +24,16 @@ def figures(ground: Ground, size: str) -> Iterator[Figure]:
     """Take the figures of looking things up."""
     with opened(ground.book(size)) as book, opened(ground.book(SMALL)) as small:
         looks = {
-            "free": (_a_doctors_day, "a doctor's free slots of a day"),
-            "next": (_next_of_any, "the first 20 free slots of a specialization from now"),
-            "next_full": (_next_of_full, f"the same of {FULL}, which is booked out for three months"),
+            "free": (_a_doctors_day, "slots.list", "a doctor's free slots of a day"),
+            "next": (_next_of_any, "slots.next_free", "the first 20 free slots of a specialization from now"),
+            "next_full": (
+                _next_of_full,
+                "slots.next_free",
+                f"the same of {FULL}, which is booked out for three months",
+            ),
         }
-        for name, (wishes, what) in looks.items():
-            yield from _look(name, what, _slots_listed, "slots.list", (book, small), (ground.book(size), wishes))
+        for name, (wishes, statement, what) in looks.items():
+            yield from _look(name, what, _slots_listed, statement, (book, small), (ground.book(size), wishes))
         yield from _look(
             "list",
             "bookings of a day",
