@@ -14,7 +14,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 import psycopg
@@ -33,6 +33,12 @@ SCHEMA = "booking"
 SEARCH_PATH = f"{SCHEMA}, pg_temp"
 # A client that stops between two statements must not hold its locks for long.
 IDLE_IN_TRANSACTION_SECONDS = 60
+
+# More rows than this are not held in memory.
+LONGEST_READ = 2000
+# Whoever reads a long list may take their time.
+STREAM_SECONDS = 3600
+STREAM_CHUNK = 500
 
 # How often, and for how long, a transaction is repeated that others came in the way of.
 MAX_ATTEMPTS = 30
@@ -102,6 +108,34 @@ class Database:
             return work(tx)
 
         return self._run(self._begin("READ WRITE"), look, reconnects=True)
+
+    def listing(self, name: str, parameters: Mapping[str, object], limit: int) -> Iterable[Row]:
+        """Return the rows of a statement that gives one more than `limit` at most: as `read` does, or many as `stream` does."""
+        if limit > LONGEST_READ:
+            return self.stream(name, parameters)
+        return self.read(lambda tx: tx.all(name, parameters))
+
+    def stream(self, name: str, parameters: Mapping[str, object]) -> Iterator[Row]:
+        """Yield the rows of a statement as the server sends them, from one snapshot, however many there are.
+
+        What has been yielded cannot be taken back, so this is not repeated: the transaction is DEFERRABLE, which waits for a
+        snapshot that no other transaction can spoil. Raises what `read` raises, also in the middle.
+        """
+        begin = self._begin("READ ONLY DEFERRABLE", STREAM_SECONDS)
+        with self.connection() as connection:
+            try:
+                connection.execute(begin.encode(), prepare=False)
+                yield from connection.cursor().stream(queries.statement(name), parameters, size=_rows_at_a_time())
+                connection.execute("COMMIT", prepare=False)
+            except psycopg.Error as error:
+                lost = is_lost(error, connection)
+                _roll_back(connection)
+                if lost:
+                    raise went_away(error) from error
+                raise_translated(error)
+            except BaseException:
+                _roll_back(connection)
+                raise
 
     def write(
         self,
@@ -257,6 +291,11 @@ def _attempt(connection: Connection, begin: str, work: Callable[[Transaction], T
         raise
     interrupts.note_outcome(committed=True)
     return result
+
+
+def _rows_at_a_time() -> int:
+    # Before version 17, libpq gives one row at a time, or all.
+    return STREAM_CHUNK if psycopg.capabilities.has_stream_chunked() else 1
 
 
 def _transaction_id(begun: psycopg.Cursor[Row]) -> str:

@@ -156,7 +156,7 @@ def listing(
         "starts_before": starts_before,
         "limit": limit,
     }
-    found = book.database.read(lambda tx: tx.all("bookings.list", parameters))
+    found = book.database.listing("bookings.list", parameters, limit)
     return (rows.booking(row, book.zone) for row in found)
 
 

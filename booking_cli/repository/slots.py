@@ -50,12 +50,9 @@ def listing(
         "limit": limit,
     }
 
-    def work(tx: Transaction) -> list[Row]:
-        if status == "free" and specialization is not None and doctor_id is None:
-            return tx.all("slots.next_free", parameters)
-        return tx.all("slots.list", parameters)
-
-    found = book.database.read(work)
+    of_several = doctor_id is None and specialization is not None
+    statement = "slots.next_free" if of_several and status == "free" else "slots.list"
+    found = book.database.listing(statement, parameters, limit)
     return (rows.slot(row, book.zone) for row in found)
 
 
