@@ -54,6 +54,9 @@ def plan(dates: Iterable[dt.date], hours: Hours, zone: ZoneInfo) -> Plan:
         skipped, cut, twice = [], [], []
         for start in starts:
             local = wall_clock(date, start)
+            if (offset := _undisturbed(local, hours.minutes, zone)) is not None:
+                result.starts.append((local - offset).replace(tzinfo=dt.UTC))
+                continue
             instant = _instant(local, zone)
             if not exists(local, zone):
                 skipped.append(clock(start))
@@ -114,6 +117,18 @@ def comes_twice(local: dt.datetime, zone: ZoneInfo) -> bool:
 def _instant(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:
     # fold=0: the first of two; within a gap, the offset that held before it.
     return local.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
+
+
+def _undisturbed(local: dt.datetime, minutes: int, zone: ZoneInfo) -> dt.timedelta | None:
+    """Return the offset that holds all through a slot, or None where the clock may change; nearly all slots have one."""
+    begin = local.replace(tzinfo=zone)
+    end = begin + (minutes - 1) * _MINUTE  # on the wall clock
+    offset = begin.utcoffset()
+    # Only in a gap and in a fold do the two offsets of a time differ (PEP 495).
+    for other in (begin.replace(fold=1), end, end.replace(fold=1)):
+        if other.utcoffset() != offset:
+            return None
+    return offset
 
 
 def _jumps_forward(start: dt.datetime, minutes: int, zone: ZoneInfo) -> bool:

@@ -42,6 +42,24 @@ def slot(row: Row, zone: ZoneInfo) -> Slot:
     )
 
 
+def new_slot(row: Row, doctor: Doctor, minutes: int, zone: ZoneInfo) -> Slot:
+    """Return a slot that was just added, from what only the database knows of it."""
+    starts_at = row["starts_at"].astimezone(zone)
+    return Slot(
+        id=row["id"],
+        doctor_id=doctor.id,
+        doctor_name=doctor.name,
+        specialization=doctor.specialization,
+        date=starts_at.date(),
+        time=starts_at.time(),
+        minutes=minutes,
+        starts_at=starts_at,
+        ends_at=row["ends_at"].astimezone(zone),
+        status="free",
+        booking_id=None,
+    )
+
+
 def booking(row: Row, zone: ZoneInfo) -> Booking:
     """Return a booking from a row of `bookings` with its slot and doctor."""
     starts_at = row["starts_at"].astimezone(zone)

@@ -1,6 +1,8 @@
 """Slots: find, list, add one, add many, delete."""
 
 import datetime as dt
+import functools
+import itertools
 from collections.abc import Iterable, Sequence
 
 from psycopg import errors as pg
@@ -75,10 +77,13 @@ def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes:
     What is already there in the same form counts as existing; what overlaps another slot is a conflict and left out, or
     with `strict` raises SlotOverlap and adds nothing.
     """
-    parameters = {"doctor_id": doctor.id, "starts": list(starts), "minutes": minutes}
+    epochs = [int(instant.timestamp()) for instant in starts]
+    parameters = {"doctor_id": doctor.id, "epochs": epochs, "minutes": minutes}
+    # Mostly there is nothing yet. Where there is, or where somebody else adds the same, the next attempt goes around it.
+    statements = itertools.chain(["slots.bulk_add"], itertools.repeat("slots.bulk_add_around"))
 
     def work(tx: Transaction) -> tuple[list[Row], Row]:
-        created = tx.all("slots.bulk_add", parameters)
+        created = sorted(tx.all(next(statements), parameters), key=lambda row: row["starts_at"])
         there = {row["starts_at"] for row in created}
         left_out = [instant for instant in starts if instant not in there]
         outlook = _outlook(tx, doctor, left_out, minutes)
@@ -93,14 +98,18 @@ def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes:
         # They were created together; two are looked at because somebody may have deleted one meanwhile.
         return bool(created) and (_is_there(tx, created[0]) or _is_there(tx, created[-1]))
 
-    created, outlook = book.database.write(work, stands=stands, timeout_seconds=LONG_SECONDS)
+    write = functools.partial(book.database.write, work, stands=stands, timeout_seconds=LONG_SECONDS)
+    try:
+        created, outlook = write()
+    except pg.ExclusionViolation:
+        created, outlook = write()
     return BulkResult(
         planned=len(starts),
         created=len(created),
         existing=outlook["existing"],
         conflicts=outlook["conflicts"],
         past=outlook["past"],
-        slots=[rows.slot(row, book.zone) for row in created],
+        slots=[rows.new_slot(row, doctor, minutes, book.zone) for row in created],
     )
 
 

@@ -112,20 +112,21 @@ ORDER BY s.starts_at
 LIMIT 1;
 
 -- name: bulk_add
--- All slots that start at the given times, are to come and overlap nothing; the exclusion constraint decides.
-WITH created AS (
-    INSERT INTO slots (doctor_id, starts_at, ends_at)
-    SELECT d.id, wanted.starts_at, wanted.starts_at + %(minutes)s::integer * interval '1 minute'
-    FROM doctors d, unnest(%(starts)s::timestamptz[]) AS wanted (starts_at)
-    WHERE d.id = %(doctor_id)s::bigint AND d.active AND wanted.starts_at > now()
-    ON CONFLICT DO NOTHING
-    RETURNING *
-)
-SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       NULL::bigint AS booking_id, NULL::text AS booking_status
-FROM created s
-JOIN doctors d ON d.id = s.doctor_id
-ORDER BY s.starts_at;
+-- All slots that start at the given times and are to come, where none of them overlaps anything; otherwise an error.
+INSERT INTO slots (doctor_id, starts_at, ends_at)
+SELECT d.id, to_timestamp(epoch), to_timestamp(epoch) + %(minutes)s::integer * interval '1 minute'
+FROM doctors d, unnest(%(epochs)s::bigint[]) AS wanted (epoch)
+WHERE d.id = %(doctor_id)s::bigint AND d.active AND to_timestamp(epoch) > now()
+RETURNING id, doctor_id, starts_at, ends_at;
+
+-- name: bulk_add_around
+-- The same of those that overlap nothing; the exclusion constraint decides, and to be asked for each slot takes longer.
+INSERT INTO slots (doctor_id, starts_at, ends_at)
+SELECT d.id, to_timestamp(epoch), to_timestamp(epoch) + %(minutes)s::integer * interval '1 minute'
+FROM doctors d, unnest(%(epochs)s::bigint[]) AS wanted (epoch)
+WHERE d.id = %(doctor_id)s::bigint AND d.active AND to_timestamp(epoch) > now()
+ON CONFLICT DO NOTHING
+RETURNING id, doctor_id, starts_at, ends_at;
 
 -- name: bulk_outlook
 -- What is already there for the given times: how many are past, there in the same form, or overlap a different slot.
