@@ -52,8 +52,12 @@ def listing(
         "limit": limit,
     }
 
-    of_several = doctor_id is None and specialization is not None
-    statement = "slots.next_free" if of_several and status == "free" else "slots.list"
+    if status != "free":
+        statement = "slots.list"
+    elif doctor_id is None and specialization is not None:
+        statement = "slots.next_free"
+    else:
+        statement = "slots.list_free"
     found = book.database.listing(statement, parameters, limit)
     return (rows.slot(row, book.zone) for row in found)
 

@@ -9,8 +9,7 @@ LEFT JOIN bookings b ON b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED'
 WHERE s.id = %(id)s::bigint;
 
 -- name: list
--- Slots by start, filtered; one more than the limit, to see that there are more. Free means that it can be booked: the
--- slots of a doctor who is not active are left out, and so is what has passed of a period that is not over.
+-- Slots by start, filtered, whether free or not; one more than the limit, to see that there are more.
 SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
        b.id AS booking_id, b.status AS booking_status
 FROM slots s
@@ -22,7 +21,6 @@ WHERE (%(doctor_id)s::bigint IS NULL OR s.doctor_id = %(doctor_id)s::bigint)
   AND (%(starts_from)s::timestamptz IS NULL OR s.starts_at >= %(starts_from)s::timestamptz)
   AND (%(starts_before)s::timestamptz IS NULL OR s.starts_at < %(starts_before)s::timestamptz)
   AND CASE %(status)s::text
-          WHEN 'free'   THEN b.id IS NULL AND d.active
           WHEN 'held'   THEN b.status = 'PENDING'
           WHEN 'booked' THEN b.status = 'CONFIRMED'
           ELSE true
@@ -30,10 +28,30 @@ WHERE (%(doctor_id)s::bigint IS NULL OR s.doctor_id = %(doctor_id)s::bigint)
 ORDER BY s.starts_at, s.id
 LIMIT %(limit)s::bigint + 1;
 
+-- name: list_free
+-- Free slots by start, filtered; one more than the limit. Free means that it can be booked: the slots of a doctor who is not
+-- active are left out. OFFSET 0 keeps the planner from joining all bookings where the first few slots are wanted.
+SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
+       NULL::bigint AS booking_id, NULL::text AS booking_status
+FROM slots s
+JOIN doctors d ON d.id = s.doctor_id
+WHERE d.active
+  AND (%(doctor_id)s::bigint IS NULL OR s.doctor_id = %(doctor_id)s::bigint)
+  AND (%(specialization)s::text IS NULL OR lower(d.specialization) = lower(%(specialization)s::text))
+  AND (%(starts_from)s::timestamptz IS NULL OR s.starts_at >= %(starts_from)s::timestamptz)
+  AND (%(starts_before)s::timestamptz IS NULL OR s.starts_at < %(starts_before)s::timestamptz)
+  AND NOT EXISTS (
+      SELECT FROM bookings b
+      WHERE b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
+        AND (b.status = 'CONFIRMED' OR b.hold_expires_at > now())
+      OFFSET 0
+  )
+ORDER BY s.starts_at, s.id
+LIMIT %(limit)s::bigint + 1;
+
 -- name: next_free
 -- The free slots of a specialization by start; one more than the limit. Mostly they are among the next slots of all doctors.
 -- Where they are not, each doctor's own next free slots are looked up, so that others' slots are not gone through for months.
--- OFFSET 0 keeps the planner from joining all bookings where the first few are wanted.
 WITH soon AS (
     SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at
     FROM (

@@ -46,7 +46,7 @@ class Ground:
             print(f"Building a book of {size} slots …", flush=True)
             self._drop(admin, name)
             admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
-        _fill(self.server.conninfo(name), SIZES[size])
+        fill(self.server.conninfo(name), SIZES[size])
         with self._admin() as admin:
             label = sql.Literal(f"{dt.date.today()} {recipe}")
             admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), label))
@@ -105,7 +105,7 @@ def _is_fresh(label: object) -> bool:
     return recipe == _recipe() and (dt.date.today() - dt.date.fromisoformat(made_on)).days < _KEPT_DAYS
 
 
-def _fill(conninfo: str, slots: int) -> None:
+def fill(conninfo: str, slots: int) -> None:
     """Migrate an empty database and fill it; what guards the tables is taken off meanwhile and made again."""
     with connect(conninfo) as connection:
         migrate(connection)

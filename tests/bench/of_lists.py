@@ -25,7 +25,7 @@ def figures(ground: Ground, size: str) -> Iterator[Figure]:
     """Take the figures of looking things up."""
     with opened(ground.book(size)) as book, opened(ground.book(SMALL)) as small:
         looks = {
-            "free": (_a_doctors_day, "slots.list", "a doctor's free slots of a day"),
+            "free": (_a_doctors_day, "slots.list_free", "a doctor's free slots of a day"),
             "next": (_next_of_any, "slots.next_free", "the first 20 free slots of a specialization from now"),
             "next_full": (
                 _next_of_full,
