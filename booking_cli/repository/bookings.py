@@ -171,8 +171,11 @@ def expire(book: Book) -> Expiry:
     """Let every lapsed hold fail, in transactions of a thousand, and return them; others may do the same meanwhile."""
     released: list[Booking] = []
     try:
-        while _any_lapsed(book) and (batch := _expire_batch(book)):
+        may_be_more = _any_lapsed(book)
+        while may_be_more:
+            batch = _expire_batch(book)
             released.extend(rows.booking(row, book.zone) for row in batch)
+            may_be_more = len(batch) == EXPIRE_BATCH
     except (Busy, DatabaseUnavailable) as error:
         if released:
             then = "was too busy" if isinstance(error, Busy) else "went away"

@@ -34,7 +34,7 @@ def slot(row: Row, zone: ZoneInfo) -> Slot:
         specialization=row["specialization"],
         date=starts_at.date(),
         time=starts_at.time(),
-        minutes=_minutes(row["starts_at"], row["ends_at"]),
+        minutes=row["minutes"],
         starts_at=starts_at,
         ends_at=ends_at,
         status=_STATUS_OF_SLOT[row["booking_status"]],
@@ -61,7 +61,7 @@ def new_slot(row: Row, doctor: Doctor, minutes: int, zone: ZoneInfo) -> Slot:
 
 
 def booking(row: Row, zone: ZoneInfo) -> Booking:
-    """Return a booking from a row of `bookings` with its slot and doctor."""
+    """Return a booking from a row of `bookings` with its slot, the slot's minutes, and its doctor."""
     starts_at = row["starts_at"].astimezone(zone)
     return Booking(
         id=row["id"],
@@ -72,7 +72,7 @@ def booking(row: Row, zone: ZoneInfo) -> Booking:
         specialization=row["specialization"],
         date=starts_at.date(),
         time=starts_at.time(),
-        minutes=_minutes(row["starts_at"], row["ends_at"]),
+        minutes=row["minutes"],
         starts_at=starts_at,
         patient_name=row["patient_name"],
         patient_email=row["patient_email"],
@@ -103,8 +103,3 @@ def history_entry(row: Row, zone: ZoneInfo) -> HistoryEntry:
 
 def _instant(value: dt.datetime | None, zone: ZoneInfo) -> dt.datetime | None:
     return value and value.astimezone(zone)
-
-
-def _minutes(starts_at: dt.datetime, ends_at: dt.datetime) -> int:
-    # Not their difference: between two times of one zone Python subtracts wall clocks.
-    return round((ends_at.timestamp() - starts_at.timestamp()) / 60)

@@ -1,6 +1,7 @@
 -- name: find
 -- One booking, by number or by reference.
-SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization
+SELECT b.*, s.doctor_id, s.starts_at,
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
 FROM bookings b
 JOIN slots s ON s.id = b.slot_id
 JOIN doctors d ON d.id = s.doctor_id
@@ -8,7 +9,8 @@ WHERE b.id = %(id)s::bigint OR b.reference = %(reference)s::text;
 
 -- name: list
 -- Bookings by start of their slot, filtered; one more than the limit, to see that there are more.
-SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization
+SELECT b.*, s.doctor_id, s.starts_at,
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
 FROM bookings b
 JOIN slots s ON s.id = b.slot_id
 JOIN doctors d ON d.id = s.doctor_id
@@ -22,7 +24,8 @@ LIMIT %(limit)s::bigint + 1;
 
 -- name: find_request
 -- The booking that a request made, and the state it had at first.
-SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization,
+SELECT b.*, s.doctor_id, s.starts_at,
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization,
        coalesce(h.to_status, b.status) AS first_status
 FROM bookings b
 JOIN slots s ON s.id = b.slot_id
@@ -32,7 +35,8 @@ WHERE b.request_id = %(request_id)s::text;
 
 -- name: find_change
 -- The booking, by number or by reference, where a request brought it into a state.
-SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization
+SELECT b.*, s.doctor_id, s.starts_at,
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
 FROM bookings b
 JOIN booking_history h ON h.booking_id = b.id
                       AND h.to_status = %(status)s::text AND h.request_id = %(request_id)s::text
@@ -74,7 +78,8 @@ WITH booked AS (
     INSERT INTO booking_history (booking_id, actor, to_status)
     SELECT id, %(actor)s::text, status FROM booked
 )
-SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization
+SELECT b.*, s.doctor_id, s.starts_at,
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
 FROM booked b
 JOIN slots s ON s.id = b.slot_id
 JOIN doctors d ON d.id = s.doctor_id;
@@ -113,7 +118,8 @@ WITH confirmed AS (
     INSERT INTO booking_history (booking_id, actor, from_status, to_status, request_id)
     SELECT id, %(actor)s::text, 'PENDING', 'CONFIRMED', %(request_id)s::text FROM confirmed
 )
-SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization
+SELECT b.*, s.doctor_id, s.starts_at,
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
 FROM confirmed b
 JOIN slots s ON s.id = b.slot_id
 JOIN doctors d ON d.id = s.doctor_id;
@@ -137,7 +143,8 @@ WITH target AS (
     INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
     SELECT id, %(actor)s::text, from_status, 'CANCELLED', reason, %(request_id)s::text FROM cancelled
 )
-SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization
+SELECT b.*, s.doctor_id, s.starts_at,
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
 FROM cancelled b
 JOIN slots s ON s.id = b.slot_id
 JOIN doctors d ON d.id = s.doctor_id;
@@ -165,7 +172,8 @@ WITH lapsed AS (
     INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
     SELECT id, %(actor)s::text, 'PENDING', 'FAILED', reason, %(request_id)s::text FROM failed
 )
-SELECT b.*, s.doctor_id, s.starts_at, s.ends_at, d.name AS doctor_name, d.specialization
+SELECT b.*, s.doctor_id, s.starts_at,
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
 FROM failed b
 JOIN slots s ON s.id = b.slot_id
 JOIN doctors d ON d.id = s.doctor_id

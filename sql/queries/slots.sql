@@ -1,7 +1,7 @@
 -- name: find
 -- One slot, with what holds or books it; a hold that has lapsed does neither.
 SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       b.id AS booking_id, b.status AS booking_status
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, b.id AS booking_id, b.status AS booking_status
 FROM slots s
 JOIN doctors d ON d.id = s.doctor_id
 LEFT JOIN bookings b ON b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
@@ -11,7 +11,7 @@ WHERE s.id = %(id)s::bigint;
 -- name: list
 -- Slots by start, filtered, whether free or not; one more than the limit, to see that there are more.
 SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       b.id AS booking_id, b.status AS booking_status
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, b.id AS booking_id, b.status AS booking_status
 FROM slots s
 JOIN doctors d ON d.id = s.doctor_id
 LEFT JOIN bookings b ON b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
@@ -32,7 +32,7 @@ LIMIT %(limit)s::bigint + 1;
 -- Free slots by start, filtered; one more than the limit. Free means that it can be booked: the slots of a doctor who is not
 -- active are left out. OFFSET 0 keeps the planner from joining all bookings where the first few slots are wanted.
 SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       NULL::bigint AS booking_id, NULL::text AS booking_status
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, NULL::text AS booking_status
 FROM slots s
 JOIN doctors d ON d.id = s.doctor_id
 WHERE d.active
@@ -95,7 +95,8 @@ WITH soon AS (
     ORDER BY s.starts_at, s.id
     LIMIT %(limit)s::bigint + 1
 )
-SELECT found.*, NULL::bigint AS booking_id, NULL::text AS booking_status
+SELECT found.*, (date_part('epoch', ends_at - starts_at) / 60)::integer AS minutes,
+       NULL::bigint AS booking_id, NULL::text AS booking_status
 FROM (
     SELECT * FROM soon WHERE (SELECT count(*) FROM soon) > %(limit)s::bigint
     UNION ALL
@@ -114,7 +115,7 @@ WITH created AS (
     RETURNING *
 )
 SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       NULL::bigint AS booking_id, NULL::text AS booking_status
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, NULL::text AS booking_status
 FROM created s
 JOIN doctors d ON d.id = s.doctor_id;
 
