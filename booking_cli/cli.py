@@ -14,11 +14,11 @@ from typer import TyperException
 from typer.main import get_command
 
 from booking_cli import __version__, interrupts
-from booking_cli.commands import bookings, clinic, db, doctors, reports, slots
 from booking_cli.commands.base import be_verbose
 from booking_cli.errors import BookingError, Interrupted, OutcomeUnknown, UsageError
 from booking_cli.output import Format, flush, tell
 from booking_cli.output.text import visible
+from booking_cli.root import Root
 
 PROGRAM = "booking"
 # What was typed comes back in some messages, and may be a whole file.
@@ -30,13 +30,8 @@ app = typer.Typer(
     help="A clinic's appointment book: no slot is ever booked twice.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    cls=Root,
 )
-bookings.register(app)
-app.add_typer(doctors.app, name="doctors")
-app.add_typer(slots.app, name="slots")
-reports.register(app)
-app.add_typer(clinic.app, name="clinic")
-app.add_typer(db.app, name="db")
 
 
 def _show_version(wanted: bool) -> None:

@@ -6,8 +6,6 @@ else and few words come about. 31 is a prime, so a weighted sum modulo 31 (the p
 wrong character and every exchange of two.
 """
 
-import secrets
-
 ALPHABET = "123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 8
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
@@ -17,6 +15,8 @@ _MISREAD = str.maketrans({"I": "1", "L": "1", "-": None, " ": None})
 
 def new_reference() -> str:
     """Return a random reference, such as `K7QF-2M9T`; one in 27 billion, never all digits (that would be a number)."""
+    import secrets
+
     while True:
         characters = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH - 1))
         reference = characters + _check_character(characters)
@@ -26,6 +26,8 @@ def new_reference() -> str:
 
 def new_request_id() -> str:
     """Return an id for a request whose user gave none."""
+    import secrets
+
     return secrets.token_hex(16)
 
 

@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from booking_cli import errors, models
 from booking_cli.cli import PROGRAM, app
+from booking_cli.root import Root, load
 from booking_cli.settings import Settings
 
 README = Path(__file__).parent.parent / "README.md"
@@ -71,7 +72,7 @@ def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, command
         return
     for name, below in command.commands.items():
-        yield from leaves(below, f"{path} {name}")
+        yield from leaves(load(name) if isinstance(command, Root) else below, f"{path} {name}")
 
 
 def settings() -> Iterator[str]:

@@ -12,6 +12,7 @@ from typer.main import get_command
 from booking_cli import cli, migrations, queries
 from booking_cli.migrations import latest_version
 from tests.conftest import PROGRAM
+from tests.readme import leaves
 
 PAT = ("--name", "Pat", "--email", "pat@example.com")
 # Every command that needs the tables, in a form that would get as far as asking the database.
@@ -46,14 +47,6 @@ MAKE_LATIN1 = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PR
 
 def spaced(words):
     return " ".join(words)
-
-
-def commands(group, before=()):
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, (*before, name))
-        else:
-            yield (*before, name)
 
 
 def asked(url, statement):
@@ -194,7 +187,7 @@ def test_the_program_says_so_too(program, empty_url):
 
 def test_no_command_is_forgotten_above():
     covered = {tuple(words[: 2 if words[0] in ("doctors", "slots", "clinic", "db") else 1]) for words in NEED_TABLES}
-    assert covered | NEED_NO_TABLES == set(commands(get_command(cli.app)))
+    assert covered | NEED_NO_TABLES == {tuple(path.split()[1:]) for path, _ in leaves(get_command(cli.app), "booking")}
 
 
 def test_the_status_of_an_empty_database_is_no_error(booking, empty_url):

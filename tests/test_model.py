@@ -13,7 +13,7 @@ from hypothesis import Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, run_state_machine_as_test
 
-from booking_cli import cli
+from booking_cli import cli, root
 from tests import model_inputs as typed
 from tests.model import CLINIC_HOLD_MINUTES, Hours, overlap
 from tests.model_machine import Comparison, clock, heard, line, step
@@ -281,6 +281,7 @@ def test_every_command_does_what_the_model_says_and_no_more(booking, sql, monkey
     sql("UPDATE clinic SET timezone = %s, hold_minutes = %s", ZONE_NAME, CLINIC_HOLD_MINUTES)
     # To build the commands takes longer than to run one.
     monkeypatch.setattr(cli, "get_command", functools.cache(cli.get_command))
+    monkeypatch.setattr(root, "load", functools.cache(root.load))
 
     def an_empty_book():
         return AppointmentBook(booking, sql)

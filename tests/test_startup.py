@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from booking_cli import root
+
 # What takes long to load. Whoever asks for help or completes a word waits for none of it.
 HEAVY = {
     "psycopg",
@@ -30,7 +32,7 @@ print(*sys.modules, file=sys.stderr)
 
 @pytest.fixture
 def run(environment, tmp_path):
-    """Runs a command in a new process, and returns what it printed and the heavy packages that were loaded for it."""
+    """Runs a command in a new process, and returns what it printed, and what was loaded: heavy packages, rooms of commands."""
 
     def run(*arguments, **changes):
         done = subprocess.run(
@@ -42,38 +44,54 @@ def run(environment, tmp_path):
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout, HEAVY & set(done.stderr.splitlines()[-1].split())
+        modules = set(done.stderr.splitlines()[-1].split())
+        rooms = {name for name in modules if name.startswith("booking_cli.commands.")} - {"booking_cli.commands.base"}
+        return done.stdout, (HEAVY & modules) | rooms
 
     return run
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "rooms"),
     [
-        *["--help", "--version", "doctors --help", "slots list --help", "slots bulk --help", "book --help"],
-        *["list --help", "stats --help", "clinic set --help", "db migrate --help"],
+        ("--help", []),
+        ("--version", []),
+        ("doctors --help", ["doctors"]),
+        ("slots list --help", ["slots"]),
+        ("slots bulk --help", ["slots"]),
+        ("book --help", ["bookings"]),
+        ("list --help", ["bookings"]),
+        ("stats --help", ["reports"]),
+        ("clinic set --help", ["clinic"]),
+        ("db migrate --help", ["db"]),
     ],
 )
-def test_help_loads_nothing_heavy(run, command):
+def test_help_loads_nothing_but_the_room_of_the_command(run, command, rooms):
     printed, loaded = run(*command.split())
     assert "booking" in printed
-    assert loaded == set()
+    assert loaded == {f"booking_cli.commands.{room}" for room in rooms}
 
 
 @pytest.mark.parametrize(
-    ("words", "position", "completed"),
+    ("words", "position", "completed", "rooms"),
     [
-        ("booking ", 1, {"book", "doctors", "db"}),
-        ("booking slots ", 2, {"add", "bulk", "list"}),
-        ("booking slots list --st", 3, {"--status"}),
-        ("booking db m", 2, {"migrate"}),
+        ("booking ", 1, {"book", "doctors", "db"}, []),
+        ("booking slots ", 2, {"add", "bulk", "list"}, ["slots"]),
+        ("booking slots list --st", 3, {"--status"}, ["slots"]),
+        ("booking book --na", 2, {"--name"}, ["bookings"]),
+        ("booking db m", 2, {"migrate"}, ["db"]),
     ],
 )
-def test_completion_loads_nothing_heavy(run, words, position, completed):
+def test_completion_loads_nothing_but_the_room_of_the_command(run, words, position, completed, rooms):
     shell = {"_BOOKING_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(position)}
     printed, loaded = run(**shell)
     assert completed <= set(printed.split())
-    assert loaded == set()
+    assert loaded == {f"booking_cli.commands.{room}" for room in rooms}
+
+
+def test_what_the_root_says_of_a_command_is_what_the_command_says():
+    told = {name: sentence for name, (_, sentence) in root.COMMANDS.items()}
+    assert told == {name: (root.load(name).help or "").partition("\n")[0] for name in root.COMMANDS}
 
 
 def test_the_program_completes_too(program):
@@ -84,7 +102,7 @@ def test_the_program_completes_too(program):
 @pytest.mark.parametrize("form", ["json", "ndjson", "csv"])
 def test_a_command_for_a_program_loads_neither_rich_nor_what_only_others_need(run, form):
     _, loaded = run("doctors", "list", "-o", form)
-    assert loaded == {"psycopg", "pydantic", "pydantic_settings"}
+    assert loaded == {"psycopg", "pydantic", "pydantic_settings", "booking_cli.commands.doctors"}
 
 
 @pytest.mark.parametrize("command", ["slots list", "expire --quiet", "db url"])

@@ -11,7 +11,6 @@ import typer
 from booking_cli.commands.base import (
     DEFAULT_LIMIT,
     BookingArgument,
-    Command,
     DateOption,
     DoctorOption,
     FromOption,
@@ -31,7 +30,6 @@ from booking_cli.inputs import (
     parse_reason,
     parse_request_id,
 )
-from booking_cli.models import Booking, HistoryEntry
 from booking_cli.output import Many, One, Result, tell
 from booking_cli.references import new_request_id
 
@@ -166,6 +164,7 @@ def list_(
 ) -> Result:
     """List bookings by the start of their slot."""
     opened = open_book(ctx)
+    from booking_cli.models import Booking
     from booking_cli.repository import bookings, doctors
 
     starts_from, starts_before = instants(opened, date, first, last)
@@ -187,6 +186,7 @@ def history(ctx: typer.Context, booking: BookingArgument) -> Result:
     When, who, from which state to which, and why.
     """
     opened = open_book(ctx)
+    from booking_cli.models import HistoryEntry
     from booking_cli.repository import bookings
 
     return Many(HistoryEntry, bookings.history(opened, booking), "change", opened.zone.key)
@@ -200,6 +200,7 @@ def expire(
     if quiet:
         logging.getLogger("booking").setLevel(logging.ERROR)
     opened = open_book(ctx)
+    from booking_cli.models import Booking
     from booking_cli.repository import bookings
 
     expiry = bookings.expire(opened)
@@ -220,16 +221,13 @@ def _tell_what_became_of(book: "Book", answer: "Answer", what: str) -> None:
         tell(f"Since then the hold of booking {first.reference} has lapsed.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the root app: a booking is what this program is about, so its noun is left out."""
-    commands: dict[str, Callable[..., Result | None]] = {
-        "book": book,
-        "confirm": confirm,
-        "cancel": cancel,
-        "show": show,
-        "list": list_,
-        "history": history,
-        "expire": expire,
-    }
-    for name, function in commands.items():
-        app.command(name, cls=Command)(function)
+# A booking is what this program is about, so its noun is left out: these are commands of the root.
+app: dict[str, Callable[..., Result | None]] = {
+    "book": book,
+    "confirm": confirm,
+    "cancel": cancel,
+    "show": show,
+    "list": list_,
+    "history": history,
+    "expire": expire,
+}

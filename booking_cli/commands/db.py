@@ -8,7 +8,6 @@ import typer
 from booking_cli.commands.base import Command, checked
 from booking_cli.errors import InvalidInput
 from booking_cli.inputs import parse_text
-from booking_cli.models import Migration
 from booking_cli.output import Many, One, Result
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ def migrate(
 ) -> Result:
     """Set up the database, or bring its schema up to date."""
     from booking_cli import book, migrations
+    from booking_cli.models import Migration
     from booking_cli.repository import grants
 
     with book.database() as database, database.connection() as connection:

@@ -15,7 +15,6 @@ from booking_cli.inputs import (
     parse_specialization,
     parse_version,
 )
-from booking_cli.models import Doctor
 from booking_cli.output import Many, One, Result
 
 app = typer.Typer(help="The people who have slots.", rich_markup_mode=None)
@@ -57,6 +56,7 @@ def list_(
 ) -> Result:
     """List doctors by name."""
     book = open_book(ctx)
+    from booking_cli.models import Doctor
     from booking_cli.repository import doctors
 
     found = doctors.listing(book, specialization=specialization, search=search, include_inactive=all_, limit=limit)

@@ -1,12 +1,12 @@
 """`booking stats` and `booking verify`: the book as a whole."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from booking_cli.commands.base import Command, FromOption, ToOption, instants, open_book
-from booking_cli.models import DayStats, DoctorStats, StatusStats, Violation
+from booking_cli.commands.base import FromOption, ToOption, instants, open_book
 from booking_cli.output import Many, One, Result
 
 
@@ -29,6 +29,7 @@ def stats(
     The period is that of the appointments.
     """
     book = open_book(ctx)
+    from booking_cli.models import DayStats, DoctorStats, StatusStats
     from booking_cli.repository import stats
 
     starts_from, starts_before = instants(book, None, first, last)
@@ -50,6 +51,7 @@ def verify(ctx: typer.Context) -> Result:
     """
     book = open_book(ctx)
     from booking_cli.errors import PromiseBroken
+    from booking_cli.models import Violation
     from booking_cli.repository import verify
 
     found = verify.violations(book)
@@ -57,7 +59,5 @@ def verify(ctx: typer.Context) -> Result:
     return Many(Violation, found, "problem", failure=failure)
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the root app."""
-    app.command("stats", cls=Command)(stats)
-    app.command("verify", cls=Command)(verify)
+# These are about the whole book, and commands of the root.
+app: dict[str, Callable[..., Result]] = {"stats": stats, "verify": verify}

@@ -23,11 +23,11 @@ from booking_cli.commands.base import (
 from booking_cli.dates import Break, Day, parse_break, parse_clock_time, parse_day, parse_end_time, parse_weekdays
 from booking_cli.errors import InvalidInput
 from booking_cli.inputs import parse_slot_minutes, parse_specialization
-from booking_cli.models import BulkResult, Slot
 from booking_cli.output import Many, One, Result, tell
 
 if TYPE_CHECKING:
     from booking_cli.book import Book
+    from booking_cli.models import BulkResult
 
 DEFAULT_MINUTES = 30
 MAX_BULK_DAYS = 3 * 366
@@ -150,6 +150,7 @@ def list_(
     The free ones from now on, unless told otherwise. Free means that it can be booked.
     """
     book = open_book(ctx)
+    from booking_cli.models import Slot
     from booking_cli.repository import doctors, slots
 
     starts_from, starts_before = instants(book, date, first, last)
@@ -203,7 +204,7 @@ def _dates(book: "Book", first: Day, last: Day | None, weekdays: frozenset[int] 
     return [date for date in dates if weekdays is None or date.weekday() in weekdays]
 
 
-def _summary(result: BulkResult, name: str, *, dry_run: bool) -> str:
+def _summary(result: "BulkResult", name: str, *, dry_run: bool) -> str:
     left_out = [
         f"{count} {what}"
         for count, what in (
