@@ -119,7 +119,8 @@ def test_a_table_is_drawn_by_rich(run, booking):
     assert "rich" in loaded
 
 
-def test_an_email_address_is_what_its_checker_is_loaded_for(run, booking):
-    booking("doctors", "add", "Ana Lima", "--specialization", "X", "--email", "ana@clinic.example")
-    assert "email_validator" not in run("doctors", "show", "1", "-o", "json")[1]
-    assert "email_validator" in run("doctors", "show", "ana@clinic.example", "-o", "json")[1]
+def test_the_checker_of_email_addresses_is_only_loaded_for_an_unusual_one(run, booking):
+    for address in ("ana@clinic.example", "Ana.O'Neill@clinic.example"):
+        booking("doctors", "add", "Ana Lima", "--specialization", "X", "--email", address)
+    assert "email_validator" not in run("doctors", "show", "ana@clinic.example", "-o", "json")[1]
+    assert "email_validator" in run("doctors", "show", "Ana.O'Neill@clinic.example", "-o", "json")[1]
