@@ -1,5 +1,6 @@
 """Behind a PgBouncer in transaction mode, where each transaction may get another connection, everything works the same."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from booking_cli import connections
 from booking_cli.database import Database
 from tests.pooler import PROGRAM, pgbouncer
 from tests.threads import at_once
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed")
 
@@ -158,7 +160,20 @@ def test_a_database_that_is_not_there_behind_the_pooler_ends_with_5(booking, poo
     assert (ran.status, ran.stdout, ran.error["code"]) == (5, "", "database_unavailable")
 
 
+def only_client(url):
+    """Connect as the one client there is room for, as soon as the pooler has noticed that whoever looked for it is gone."""
+    made = []
+
+    def connect():
+        with contextlib.suppress(psycopg.OperationalError):
+            made.append(psycopg.connect(url))
+        return made
+
+    wait_until(connect, "there is room for a client")
+    return made[0]
+
+
 def test_a_pooler_that_has_no_room_for_another_client_ends_with_6(booking, server, url):
-    with pgbouncer(server, clients=1) as full, psycopg.connect(full.through(url)):
+    with pgbouncer(server, clients=1) as full, only_client(full.through(url)):
         ran = booking("slots", "list", "-o", "json", BOOKING_DATABASE_URL=full.through(url))
     assert (ran.status, ran.stdout, ran.error["code"]) == (6, "", "busy")
