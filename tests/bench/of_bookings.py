@@ -168,12 +168,11 @@ def _book_by_flag(book: Book, slot: int) -> Any:
         "patient_name": "Load",
         "patient_email": f"{slot}@load.example",
         "request_id": new_request_id(),
-        "reference": new_reference(),
     }
 
     def work(tx: Transaction) -> Any:
         assert tx.one("flag.lock", parameters), "the slot is free"
-        made = tx.one("flag.insert", parameters)
+        made = tx.one("flag.insert", {**parameters, "reference": new_reference()})
         assert made
         tx.one("flag.flip", parameters)
         tx.one("flag.record", made)
@@ -182,8 +181,8 @@ def _book_by_flag(book: Book, slot: int) -> Any:
     while True:
         try:
             return book.database.write(work, stands=lambda *_: True)
-        except Busy:
-            continue
+        except (Busy, psycopg.errors.UniqueViolation):
+            continue  # among millions, one reference in thousands is there already
 
 
 def _by_threads(work: Callable[[int], Any], slots: list[int]) -> list[float]:
