@@ -126,16 +126,13 @@ class Database:
             try:
                 connection.execute(begin.encode(), prepare=False)
                 yield from connection.cursor().stream(queries.statement(name), parameters, size=_rows_at_a_time())
-                connection.execute("COMMIT", prepare=False)
             except psycopg.Error as error:
-                lost = is_lost(error, connection)
-                _roll_back(connection)
-                if lost:
+                if is_lost(error, connection):
                     raise went_away(error) from error
                 raise_translated(error)
-            except BaseException:
+            finally:
+                # There is nothing to commit, and the server may have ended the session of a reader who paused at the end.
                 _roll_back(connection)
-                raise
 
     def write(
         self,

@@ -4,9 +4,11 @@ import itertools
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
+from booking_cli import database as runner
 from booking_cli.errors import DatabaseUnavailable
 from booking_cli.repository import slots
 from tests.conftest import PROGRAM
@@ -116,3 +118,13 @@ def test_after_a_list_that_was_left_in_the_middle_the_connection_is_used_again(o
     assert len(list(itertools.islice(found, 10))) == 10
     found.close()
     assert len(list(listing(book, 10))) == 11
+
+
+@pytest.mark.usefixtures("many_slots")
+def test_a_reader_who_pauses_before_the_end_gets_the_end_too(opened, monkeypatch):
+    """The server has sent everything by then, and ends a session that does nothing."""
+    monkeypatch.setattr(runner, "IDLE_IN_TRANSACTION_SECONDS", 0.05)
+    found = iter(listing(opened, MANY))
+    before = list(itertools.islice(found, MANY - 100))
+    time.sleep(0.5)
+    assert len(before) + len(list(found)) == MANY
