@@ -8,21 +8,11 @@ from decimal import Decimal
 from booking_cli.book import Book
 from booking_cli.connections import Row
 from booking_cli.database import Transaction
-from booking_cli.errors import (
-    Busy,
-    DatabaseUnavailable,
-    HoldLapsed,
-    NotFound,
-    PatientOverlap,
-    RequestIdReused,
-    SlotInPast,
-    SlotTaken,
-    WrongState,
-)
+from booking_cli.errors import Busy, DatabaseUnavailable, NotFound
 from booking_cli.inputs import BookingKey
 from booking_cli.models import Booking, Expiry, HistoryEntry
 from booking_cli.references import new_reference, new_request_id
-from booking_cli.repository import doctors, rows, slots
+from booking_cli.repository import refusals, rows
 
 EXPIRE_BATCH = 1000
 # A slot can be lost and become free again between two looks; more often than this is somebody's mistake.
@@ -100,7 +90,7 @@ def confirm(book: Book, key: BookingKey, request_id: str) -> Answer:
     if row:
         return _made(book, row)
     if not (found := _repeated_change(book, key, "CONFIRMED", request_id)):
-        raise _why_not_confirmed(book, find(book, key))
+        raise refusals.not_confirmed(book, find(book, key))
     first = replace(found, status="CONFIRMED", cancelled_at=None, reason=None, version=2)
     return Answer(first, status_now=found.status, repeated=True)
 
@@ -125,7 +115,7 @@ def cancel(book: Book, key: BookingKey, reason: str | None, request_id: str) -> 
     if row:
         return _made(book, row)
     if not (found := _repeated_change(book, key, "CANCELLED", request_id)):
-        raise _why_not_cancelled(find(book, key))
+        raise refusals.not_cancelled(find(book, key))
     return Answer(found, status_now=found.status, repeated=True)
 
 
@@ -236,11 +226,7 @@ def _before_booking(tx: Transaction, book: Book, request: BookingRequest) -> Ans
         "patient_email": request.patient_email,
     }
     if row := tx.one("bookings.find_overlap", parameters):
-        raise PatientOverlap(
-            f"{request.patient_name} already has booking {row['reference']} ({row['status']}) with {row['doctor_name']} at "
-            f"{row['starts_at'].astimezone(book.zone):%Y-%m-%d %H:%M}, which overlaps. "
-            "Cancel that one, choose another slot, or use --allow-overlap."
-        )
+        raise refusals.overlap(book, request.patient_name, row)
     return None
 
 
@@ -253,40 +239,16 @@ def _after_refusal(tx: Transaction, book: Book, request: BookingRequest) -> Answ
         "patient_name": request.patient_name,
         "patient_email": request.patient_email,
     }
-    row = tx.one("bookings.why_not_booked", parameters)
-    if row is None:
-        return slots.not_found(request.slot_id)
-    if not row["to_come"]:
-        starts_at = row["starts_at"].astimezone(book.zone)
-        return SlotInPast(
-            f"Slot {request.slot_id} began at {starts_at:%Y-%m-%d %H:%M} and can no longer be booked. Choose a later one."
-        )
-    if not row["active"]:
-        return doctors.inactive(row["doctor_id"], row["doctor_name"])
-    if row["status"] is None or row["lapsed"]:
-        return None
-    whose = "the same patient" if row["same_patient"] else "somebody else"
-    if row["status"] == "CONFIRMED":
-        how = f"booked by {whose} ({row['reference']})"
-    else:
-        how = f"held by {whose} ({row['reference']}) until {book.moment(row['hold_expires_at'])}"
-    return SlotTaken(f"Slot {request.slot_id} is taken: {how}. Choose another one with 'booking slots list'.")
+    return refusals.not_booked(book, request.slot_id, tx.one("bookings.why_not_booked", parameters))
 
 
 def _repeated(tx: Transaction, book: Book, request: BookingRequest) -> Answer | None:
     row = tx.one("bookings.find_request", {"request_id": request.request_id})
     if row is None:
         return None
+    if refusal := refusals.reused(row, request.slot_id, request.patient_name, request.patient_email):
+        raise refusal
     made = rows.booking(row, book.zone)
-    same_patient = (made.patient_name.lower(), made.patient_email.lower()) == (
-        request.patient_name.lower(),
-        request.patient_email.lower(),
-    )
-    if made.slot_id != request.slot_id or not same_patient:
-        raise RequestIdReused(
-            f"The request id {request.request_id} already made booking {made.reference}, for another patient or slot. "
-            "Use a new request id for a new request."
-        )
     confirmed_at_once = row["first_status"] == "CONFIRMED"
     first = replace(
         made,
@@ -321,23 +283,3 @@ def _repeated_change(book: Book, key: BookingKey, status: str, request_id: str) 
 
 def _made(book: Book, row: Row) -> Answer:
     return Answer(rows.booking(row, book.zone), status_now=row["status"], repeated=False)
-
-
-def _why_not_confirmed(book: Book, booking: Booking) -> Exception:
-    match booking.status:
-        case "CONFIRMED":
-            return WrongState(f"Booking {booking.reference} is already confirmed.")
-        case "CANCELLED":
-            return WrongState(f"Booking {booking.reference} was cancelled and stays so. Book the slot again.")
-        case _:
-            lapsed = f" at {book.moment(booking.hold_expires_at)}" if booking.hold_expires_at else ""
-            return HoldLapsed(
-                f"The hold of booking {booking.reference} lapsed{lapsed}. "
-                f"Book the slot again: booking book {booking.slot_id}"
-            )
-
-
-def _why_not_cancelled(booking: Booking) -> Exception:
-    if booking.status == "CANCELLED":
-        return WrongState(f"Booking {booking.reference} is already cancelled.")
-    return WrongState(f"Booking {booking.reference} has failed, because its hold lapsed; there is nothing to cancel.")
