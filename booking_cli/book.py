@@ -65,9 +65,9 @@ def server() -> Server:
     return OwnServer(chosen.database_url.get_secret_value())
 
 
-def database() -> Database:
-    """Return the database of the settings; nothing is connected yet."""
-    return Database(server(), statement_timeout=settings.load().statement_timeout)
+def database(pool_size: int = 0) -> Database:
+    """Return the database of the settings, with connections for so many threads; nothing is connected yet."""
+    return Database(server(), statement_timeout=settings.load().statement_timeout, pool_size=pool_size)
 
 
 def open_book(chosen: Database | None = None) -> Book:

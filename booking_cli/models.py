@@ -78,6 +78,26 @@ class Booking:
 
 
 @dataclass(frozen=True, slots=True)
+class LineAnswer:
+    """What became of one line of `book --from`. Where it was booked, `code` and `message` are None.
+
+    Otherwise they say why not, the booking's own fields are None, and so is what could not be read from a bad line.
+    """
+
+    line: int
+    slot_id: int | None
+    patient_name: str | None
+    patient_email: str | None
+    request_id: str | None
+    booking_id: int | None
+    reference: str | None
+    status: str | None
+    hold_expires_at: dt.datetime | None
+    code: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One change of a booking: when, who, from which state (None for a new booking) to which, and why."""
 

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         default=10,
         ge=1,
         le=20,
-        description="The most connections at a time, 1 to 20. No command needs more than one yet.",
+        description="The most connections at a time, 1 to 20. Only `book --from` with `--jobs` needs more than one.",
     )
     statement_timeout: float = Field(
         default=30,

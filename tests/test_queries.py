@@ -17,7 +17,7 @@ NAMES = [f"{file.stem}.{name}" for file in FILES for name in queries.statements(
 CODE = "\n".join(path.read_text() for path in Path(booking_cli.__file__).parent.rglob("*.py"))
 # The checks of `verify` are called one after the other from their list.
 CALLED = {f"verify.{name}" for name in CHECKS} | set(
-    re.findall(r'"((?:bookings|clinic|db|doctors|slots|stats|verify)\.\w+)"', CODE)
+    re.findall(r'"((?:batches|bookings|clinic|db|doctors|slots|stats|verify)\.\w+)"', CODE)
 )
 
 

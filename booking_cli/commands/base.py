@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_LIMIT = 200
+# Under what name a command finds the form of its output, where what it does depends on it.
+FORM = "booking.form"
 
 
 def checked(parse: Callable[[str], T]) -> Callable[[str], T]:
@@ -87,6 +89,7 @@ class Command(TyperCommand):
     def invoke(self, ctx: Any) -> None:
         """Run the command's function and show what it returns."""
         form: Format = ctx.params.pop("output")
+        ctx.meta[FORM] = form
         if ctx.params.pop("verbose"):
             be_verbose(True)
         result = super().invoke(ctx)
@@ -99,13 +102,13 @@ def be_verbose(verbose: bool) -> None:
     logging.getLogger("booking").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
-def open_book(ctx: typer.Context) -> "Book":
-    """Open the clinic's book until the command has shown its result."""
+def open_book(ctx: typer.Context, pool_size: int = 0) -> "Book":
+    """Open the clinic's book until the command has shown its result; with connections for so many threads."""
     from booking_cli import book
 
-    opened = book.open_book()
-    ctx.call_on_close(opened.database.close)
-    return opened
+    database = book.database(pool_size)
+    ctx.call_on_close(database.close)
+    return book.open_book(database)
 
 
 def instants(

@@ -15,16 +15,17 @@ from booking_cli.commands.base import (
     DoctorOption,
     FromOption,
     LimitOption,
-    SlotArgument,
     ToOption,
     checked,
     instants,
     open_book,
 )
-from booking_cli.errors import InvalidInput
+from booking_cli.errors import InvalidInput, UsageError
 from booking_cli.inputs import (
+    parse_count,
     parse_email,
     parse_hold_minutes,
+    parse_id,
     parse_name,
     parse_phone,
     parse_reason,
@@ -47,6 +48,10 @@ RequestIdOption = Annotated[
     ),
 ]
 
+OptionalSlotArgument = Annotated[
+    int | None, typer.Argument(metavar="SLOT", parser=checked(parse_id), help="Number of the slot.")
+]
+
 
 class Status(StrEnum):
     """The states of a booking."""
@@ -59,11 +64,13 @@ class Status(StrEnum):
 
 def book(
     ctx: typer.Context,
-    slot: SlotArgument,
-    name: Annotated[str, typer.Option(metavar="TEXT", parser=checked(parse_name), help="The patient's name.")],
+    slot: OptionalSlotArgument = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", parser=checked(parse_name), help="The patient's name.")
+    ] = None,
     email: Annotated[
-        str, typer.Option(metavar="EMAIL", parser=checked(parse_email), help="The patient's email address.")
-    ],
+        str | None, typer.Option(metavar="EMAIL", parser=checked(parse_email), help="The patient's email address.")
+    ] = None,
     phone: Annotated[
         str | None, typer.Option(metavar="PHONE", parser=checked(parse_phone), help="The patient's phone number.")
     ] = None,
@@ -80,13 +87,38 @@ def book(
         bool, typer.Option("--allow-overlap", help="Even if the patient has another booking at that time.")
     ] = False,
     request_id: RequestIdOption = None,
+    path: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE", help="Book many: CSV or NDJSON from this file, or from stdin with '-'."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", parser=checked(parse_count), help="With --from: so many at a time, 1 to 20."),
+    ] = None,
+    atomic: Annotated[bool, typer.Option("--atomic", help="With --from: all lines or none.")] = False,
 ) -> Result:
-    """Hold a slot for a patient.
+    """Hold a slot for a patient, or with --from many slots.
 
     The hold lapses unless it is confirmed in time; --confirm books at once.
     """
     if confirm and hold is not None:
         raise InvalidInput("Use either --confirm or --hold: what is confirmed at once is not held.")
+    if path is not None:
+        if any(given is not None for given in (slot, name, email, phone, request_id)):
+            raise InvalidInput(
+                "With --from, each line says itself which slot, name, email, phone and request id it has."
+            )
+        from booking_cli.commands import batches
+
+        return batches.book(
+            ctx, path, confirm=confirm, hold=hold, allow_overlap=allow_overlap, jobs=jobs or 1, atomic=atomic
+        )
+    if jobs is not None or atomic:
+        raise InvalidInput("--jobs and --atomic are for many bookings, with --from.")
+    _ask_for_what_is_missing(ctx, slot, name, email)
+    assert slot is not None
+    assert name is not None
+    assert email is not None
     opened = open_book(ctx)
     from booking_cli.repository import bookings
 
@@ -210,6 +242,13 @@ def expire(
         return One(expiry, "No hold has lapsed.", details=False)
     headline = f"Released {expiry.expired} lapsed hold{'s' * (expiry.expired != 1)}."
     return One(expiry, headline, many=Many(Booking, expiry.bookings, "booking", opened.zone.key))
+
+
+def _ask_for_what_is_missing(ctx: typer.Context, slot: int | None, name: str | None, email: str | None) -> None:
+    """Complain about what only --from makes unnecessary as about any other parameter that is missing."""
+    for value, what in ((slot, "argument 'SLOT'"), (name, "option '--name'"), (email, "option '--email'")):
+        if value is None:
+            raise UsageError(f"Missing {what}. See '{ctx.command_path} --help'.")
 
 
 def _tell_what_became_of(book: "Book", answer: "Answer", what: str) -> None:

@@ -4,7 +4,7 @@ Data goes to stdout, everything else to stderr.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -26,7 +26,7 @@ class Format(StrEnum):
 class Many:
     """Things of one kind; `rows` may hold one more than `limit`, which says that there are more.
 
-    `failure` is what to end with once they have been shown.
+    `failure` is what to end with once they have been shown; it can be asked for then.
     """
 
     kind: type
@@ -34,7 +34,7 @@ class Many:
     noun: str
     zone: str | None = None
     limit: int | None = None
-    failure: BookingError | None = None
+    failure: BookingError | Callable[[], BookingError | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,9 @@ def show(result: Result, form: Format) -> None:
     except OSError as error:
         raise _failed(error) from error
     flush()
-    if isinstance(result, Many) and result.failure is not None:
-        raise result.failure
+    many = result if isinstance(result, Many) else result.many
+    if many is not None and (failure := many.failure() if callable(many.failure) else many.failure):
+        raise failure
 
 
 def flush() -> None:

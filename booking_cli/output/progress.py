@@ -3,34 +3,36 @@
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 DELAY_SECONDS = 1.0
+_REFRESH_SECONDS = 0.1
 
 
 @contextlib.contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Show that `what` goes on, once it has taken longer than a second and if stderr is a terminal."""
+def progress(what: str, done: Callable[[], str] = lambda: "") -> Iterator[None]:
+    """Show that `what` goes on, and how much is done, once it has taken longer than a second and if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield
         return
-    done = threading.Event()
-    thread = threading.Thread(target=_draw, args=(what, done), daemon=True)
+    over = threading.Event()
+    thread = threading.Thread(target=_draw, args=(what, done, over), daemon=True)
     thread.start()
     try:
         yield
     finally:
-        done.set()
+        over.set()
         thread.join()
 
 
-def _draw(what: str, done: threading.Event) -> None:
-    if done.wait(DELAY_SECONDS):
+def _draw(what: str, done: Callable[[], str], over: threading.Event) -> None:
+    if over.wait(DELAY_SECONDS):
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        bar.add_task(what, total=None)
-        done.wait()
+        task = bar.add_task(what, total=None, done=done())
+        while not over.wait(_REFRESH_SECONDS):
+            bar.update(task, done=done())

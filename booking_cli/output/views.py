@@ -187,6 +187,13 @@ _COLUMNS: dict[type, list[Column]] = {
         Column("Patient", lambda b: b.patient_name, breaks=True),
         Column("Status", _state, breaks=True, is_state=True),
     ],
+    models.LineAnswer: [
+        Column("Line", lambda a: str(a.line), right=True),
+        Column("Slot", lambda a: str(a.slot_id or ""), right=True),
+        Column("Patient", lambda a: a.patient_name or "", breaks=True),
+        Column("Code", lambda a: a.code or ""),
+        Column("Why not", lambda a: a.message or "", breaks=True),
+    ],
     models.HistoryEntry: [
         Column("When", lambda h: instant(h.at)),
         Column("Who", lambda h: h.actor, breaks=True),

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from booking_cli.book import Book
-from booking_cli.errors import HoldLapsed, PatientOverlap, RequestIdReused, SlotInPast, SlotTaken, WrongState
+from booking_cli.errors import (
+    BookingError,
+    HoldLapsed,
+    PatientOverlap,
+    RequestIdReused,
+    SlotInPast,
+    SlotTaken,
+    WrongState,
+)
 from booking_cli.models import Booking
 from booking_cli.repository import doctors, slots
 
@@ -18,7 +26,7 @@ def overlap(book: Book, patient_name: str, row: Mapping[str, Any]) -> PatientOve
     )
 
 
-def not_booked(book: Book, slot_id: int, row: Mapping[str, Any] | None) -> Exception | None:
+def not_booked(book: Book, slot_id: int, row: Mapping[str, Any] | None) -> BookingError | None:
     """Return why a slot could not be booked, from a row of `why_not_booked`.
 
     None is where trying again makes sense: a hold lapsed, or the slot just became free.

@@ -1,0 +1,132 @@
+"""`book --from`: many bookings from a file, an answer for each line, and the rules of `book`."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("sound_afterwards")
+
+HEADER = "slot_id,name,email"
+
+
+@pytest.fixture
+def batch(booking, tmp_path):
+    """Books the lines of a file, `batch("1,Pat,pat@example.com", header="slot_id,name,email")`."""
+
+    def run(*lines, header=HEADER, options=(), **settings):
+        path = tmp_path / "wishes"
+        path.write_text("".join(f"{line}\n" for line in ([header] if header else []) + list(lines)))
+        return booking("book", "--from", path, "-o", "ndjson", *options, **settings)
+
+    return run
+
+
+def answers(ran):
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def codes(ran):
+    return [answer["code"] or answer["status"] for answer in answers(ran)]
+
+
+def test_each_line_is_booked_and_answered(batch, slots, sql):
+    ran = batch(f"{slots[0]},Pat,pat@example.com", f"{slots[1]},Tom,tom@example.com")
+    assert (ran.status, ran.stderr) == (0, "")
+    assert [(answer["line"], answer["slot_id"], answer["reference"]) for answer in answers(ran)] == [
+        (number + 2, row["slot_id"], row["reference"])
+        for number, row in enumerate(sql("SELECT slot_id, reference FROM bookings ORDER BY slot_id"))
+    ]
+
+
+def test_a_refused_line_has_its_reason_and_the_others_stand(batch, slots, sql):
+    ran = batch(f"{slots[0]},Pat,pat@example.com", f"{slots[0]},Tom,tom@example.com", "99,Ida,ida@example.com")
+    assert (ran.status, ran.error) == (4, {"code": "refused", "message": "2 of 3 lines were not booked."})
+    assert codes(ran) == ["PENDING", "slot_taken", "not_found"]
+    assert sql("SELECT patient_name FROM bookings") == [{"patient_name": "Pat"}]
+
+
+@pytest.mark.parametrize("options", [(), ("--atomic",)], ids=["each", "atomic"])
+def test_a_bad_line_has_its_number_and_its_reason(batch, slots, options):
+    ran = batch(f"{slots[0]},Pat,pat@example.com", f"{slots[1]},Tom,nobody", options=options)
+    assert ran.status == 4
+    assert [(answer["line"], answer["code"]) for answer in answers(ran)][1:] == [(3, "invalid_input")]
+    assert "'nobody' is not an email address" in answers(ran)[1]["message"]
+
+
+def test_with_atomic_one_refused_line_means_that_nothing_is_booked(batch, slots, contents):
+    before = contents()
+    ran = batch(f"{slots[0]},Pat,pat@example.com", "99,Ida,ida@example.com", options=["--atomic"])
+    assert (ran.status, codes(ran)) == (4, ["not_made", "not_found"])
+    assert ran.error == {"code": "refused", "message": "Nothing was booked: 1 of 2 lines were refused."}
+    assert contents() == before
+
+
+def test_with_atomic_all_lines_are_booked_in_one_transaction(batch, slots, sql):
+    ran = batch(*(f"{slot},Pat {slot},pat@example.com" for slot in slots), options=["--atomic"])
+    assert (ran.status, codes(ran)) == (0, ["PENDING"] * 4)
+    assert sql("SELECT count(DISTINCT xmin::text) AS n, count(*) AS all FROM bookings") == [{"n": 1, "all": 4}]
+
+
+@pytest.mark.parametrize("options", [(), ("--atomic",), ("--jobs", "2")], ids=["each", "atomic", "jobs"])
+def test_a_repeated_file_with_request_ids_gets_its_first_answers(batch, slots, options, contents):
+    lines = [f"{slot},Pat {slot},pat@example.com,r-{slot}" for slot in slots]
+    first = batch(*lines, header=f"{HEADER},request_id", options=options)
+    before = contents()
+    again = batch(*lines, header=f"{HEADER},request_id", options=options)
+    assert (again.status, again.stdout) == (0, first.stdout)
+    assert contents() == before
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize("options", [(), ("--atomic",)], ids=["each", "atomic"])
+def test_a_lapsed_hold_is_taken_over(batch, sql, options):
+    ran = batch("2,Ida,ida@example.com", "3,Tom,tom@example.com", options=options)
+    assert codes(ran) == ["PENDING", "PENDING"]
+    assert sql("SELECT status FROM bookings WHERE slot_id = 2 ORDER BY id") == [
+        {"status": "FAILED"},
+        {"status": "PENDING"},
+    ]
+
+
+@pytest.mark.parametrize("options", [(), ("--atomic",)], ids=["each", "atomic"])
+def test_a_patient_is_not_booked_at_two_places_at_once_by_two_lines(batch, slots, sql, options):
+    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Bo', 'x', 'bo@x.de')")
+    sql("INSERT INTO slots (doctor_id, starts_at, ends_at) SELECT 2, starts_at, ends_at FROM slots WHERE id = 1")
+    lines = ["1,Pat,pat@example.com", "5,PAT,pat@example.com"]
+    assert codes(batch(*lines, options=options)) == (
+        ["not_made", "patient_overlap"] if options else ["PENDING", "patient_overlap"]
+    )
+
+
+@pytest.mark.parametrize("options", [(), ("--atomic",)], ids=["each", "atomic"])
+def test_a_request_id_on_two_lines_stands_for_one_booking(batch, slots, options):
+    lines = [f"{slots[0]},Pat,pat@example.com,r", f"{slots[0]},Pat,pat@example.com,r"]
+    ran = batch(*lines, header=f"{HEADER},request_id", options=options)
+    assert ran.status == 0
+    first, second = answers(ran)
+    assert {**second, "line": 2} == first
+
+
+@pytest.mark.parametrize("options", [(), ("--atomic",)], ids=["each", "atomic"])
+def test_a_request_id_on_two_lines_for_two_slots_is_refused_the_second_time(batch, slots, options):
+    lines = [f"{slots[0]},Pat,pat@example.com,r", f"{slots[1]},Pat,pat@example.com,r"]
+    ran = batch(*lines, header=f"{HEADER},request_id", options=options)
+    assert codes(ran)[1] == "request_id_reused"
+
+
+def test_ndjson_is_read_as_well(batch, slots, sql):
+    line = json.dumps({"slot_id": slots[0], "name": "Pat", "email": "pat@example.com", "confirm": True})
+    assert codes(batch(line, header=None)) == ["CONFIRMED"]
+
+
+def test_for_people_a_table_shows_what_was_refused_and_counts_the_rest(batch, slots):
+    ran = batch(f"{slots[0]},Pat,pat@example.com", "99,Ida,ida@example.com", options=["-o", "table"])
+    assert ran.stdout.startswith("1 of 2 lines booked, 1 refused.\n")
+    assert "There is no slot 99." in ran.stdout
+    assert "pat@example.com" not in ran.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("--atomic",), ("--jobs", "3")], ids=["each", "atomic", "jobs"])
+def test_the_answers_of_many_chunks_come_in_the_order_of_the_lines(batch, slots, options):
+    ran = batch(*(f"{number},Pat,pat@example.com" for number in range(1000, 4500)), options=options)
+    assert [answer["slot_id"] for answer in answers(ran)] == list(range(1000, 4500))
