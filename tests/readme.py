@@ -20,6 +20,7 @@ KINDS = {
     "slot": models.Slot,
     "booking": models.Booking,
     "change (`history`)": models.HistoryEntry,
+    "`book --from`": models.LineAnswer,
     "`slots bulk`": models.BulkResult,
     "`expire`": models.Expiry,
     "`stats`": models.Stats,

@@ -14,6 +14,7 @@ BOOKING = (
     "id reference slot_id doctor_id doctor_name specialization date time minutes starts_at patient_name patient_email "
     "patient_phone status hold_expires_at booked_at confirmed_at cancelled_at failed_at reason version"
 )
+LINE = "line slot_id patient_name patient_email request_id booking_id reference status hold_expires_at code message"
 COUNTS = "confirmed pending failed cancelled total"
 
 
@@ -76,6 +77,12 @@ def test_a_result_has_exactly_the_documented_fields_in_order(booking, day, comma
 def test_what_a_healthy_book_never_shows_has_the_documented_fields_too(kind, fields):
     thing = kind(*([None] * len(fields.split())))
     assert " ".join(json.loads(dumps(thing))) == fields
+
+
+def test_an_answer_of_a_batch_has_the_documented_fields(booking, day, tmp_path):
+    path = tmp_path / "wishes.csv"
+    path.write_text("slot_id,name,email\n3,Ida,ida@example.org\n")
+    assert " ".join(booking("book", "--from", path, "-o", "json").json[0]) == LINE
 
 
 def test_the_slots_of_bulk_and_the_bookings_of_expire_have_the_fields_of_their_kind(booking, day, sql):

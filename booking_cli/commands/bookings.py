@@ -97,9 +97,9 @@ def book(
     ] = None,
     atomic: Annotated[bool, typer.Option("--atomic", help="With --from: all lines or none.")] = False,
 ) -> Result:
-    """Hold a slot for a patient, or with --from many slots.
+    """Hold a slot for a patient.
 
-    The hold lapses unless it is confirmed in time; --confirm books at once.
+    The hold lapses unless it is confirmed in time; --confirm books at once. With --from, many slots for many patients.
     """
     if confirm and hold is not None:
         raise InvalidInput("Use either --confirm or --hold: what is confirmed at once is not held.")

@@ -148,7 +148,9 @@ def _meant(tried: Input, made: list[Change]) -> Iterator[str]:
     done = Counter(change.table for change in made)
     if tried.path in ("confirm", "cancel") and not done["bookings"] and tried.value("request_id") is None:
         yield f"{tried.path} ended well and changed no booking"
-    if tried.path == "book" and not done["bookings"] and tried.value("request_id") is None:
+    # A file that is tried here has nothing in it.
+    of_one = tried.value("request_id") is None and tried.value("path") is None
+    if tried.path == "book" and not done["bookings"] and of_one:
         yield "book ended well and booked nothing"
 
 

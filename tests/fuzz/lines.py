@@ -124,6 +124,8 @@ def _parts(path: str, rng: Random, known: Known) -> list[Typed]:
     """Return valid values for what a command must be given, and for some of what it may be given."""
     parameters = LEAVES[path].params
     chosen = [p for p in parameters if p.required or rng.random() < (0.65 if p.name == "output" else 0.25)]
+    if path == "book":
+        chosen = _one_or_many(parameters, chosen, rng)
     options = [p for p in parameters if p.name not in ("output", "verbose") and p.param_type_name == "option"]
     if options and not any(p in chosen for p in options) and rng.random() < 0.7:
         chosen.append(rng.choice(options))
@@ -132,6 +134,15 @@ def _parts(path: str, rng: Random, known: Known) -> list[Typed]:
         if one in names and names & others and rng.random() < 0.8:
             chosen = [p for p in chosen if p.name not in others]
     return [Typed(p.name, kind_of(p), _valid(p, path, rng, known)) for p in chosen]
+
+
+def _one_or_many(parameters: list[Any], chosen: list[Any], rng: Random) -> list[Any]:
+    """Return what makes one booking, or now and then many from a file."""
+    if rng.random() < 0.1:
+        of_one = ("slot", "name", "email", "phone", "request_id")
+        return [p for p in parameters if p.name == "path" or (p in chosen and p.name not in of_one)]
+    of_many = ("path", "jobs", "atomic")
+    return [p for p in parameters if p.name in ("slot", "name", "email") or (p in chosen and p.name not in of_many)]
 
 
 def _words(path: str, parts: list[Typed], rng: Random) -> list[str]:
@@ -212,7 +223,11 @@ def _valid(parameter: Any, path: str, rng: Random, known: Known) -> str:
             hour = rng.randint(*{"start": (6, 10), "end": (11, 13)}.get(parameter.name, (6, 20)))
             return f"{hour:02}:{rng.choice((0, 15, 30)):02}"
         case "N":
-            return rng.choice(("1", "2", "3")) if "version" in parameter.name else rng.choice(("30", "45", "200"))
+            return (
+                rng.choice(("1", "2", "3"))
+                if parameter.name in ("if_version", "jobs")
+                else rng.choice(("30", "45", "200"))
+            )
         case "MINUTES":
             return rng.choice(("2", "0.5", "30", "1440"))
         case "EMAIL":
@@ -223,6 +238,8 @@ def _valid(parameter: Any, path: str, rng: Random, known: Known) -> str:
             return rng.choice(("mon-fri", "mon,wed", "sat", "mon-sun"))
         case "FROM-TO":
             return rng.choice(("12:00-12:30", "09:00-09:05"))
+        case "FILE":
+            return rng.choice(("-", "/dev/null"))
         case "LOGIN":
             return known.login
         case "ZONE":

@@ -216,7 +216,13 @@ REFERENCES = (
     "K7QF-2M9T\0", "\uff2b7QF-2M9T", "K7QF-2M9T'--", "%", "________", "????-????",
 )  # fmt: skip
 
+PATHS = (
+    "", ".", "/", "-", "--", "missing", "missing/wishes.csv", "/dev/null", "/dev/zero", "/dev/full", "/dev/stdin", "/proc/self/mem",
+    "/etc/shadow", "~/wishes.csv", "wishes\0.csv", "\udcff.csv", "\x1b[31m.csv", "a/" * 3000, "x" * 300, "http://x.example/wishes.csv",
+)  # fmt: skip
+
 BY_KIND = {
+    "FILE": PATHS,
     "DATE": DATES,
     "TIME": TIMES,
     "FROM-TO": BREAKS,
