@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NoReturn
 from booking_cli.errors import InvalidInput
 from booking_cli.inputs import quote
 from booking_cli.lines import OPTIONAL, REQUIRED, BadLine, Line, wish
+from booking_cli.references import new_request_id
 
 # Of one record, its line ends included.
 LONGEST_BYTES = 65_536
@@ -29,10 +30,11 @@ def read(file: BinaryIO, *, confirms: bool) -> Iterator[Line]:
     """
     source = _Source(file)
     first = source.look_ahead()
+    run = new_request_id()
     if first.lstrip().startswith(b"{"):
-        return _json_lines(source, confirms)
+        return _json_lines(source, confirms, run)
     reader = csv.reader(source, strict=True)
-    return _csv_lines(source, reader, _columns(source, reader), confirms) if first else iter(())
+    return _csv_lines(source, reader, _columns(source, reader), confirms, run) if first else iter(())
 
 
 class Unreadable(InvalidInput):
@@ -134,7 +136,7 @@ def _columns(source: _Source, reader: "Iterator[list[str]]") -> list[str]:
 
 
 def _csv_lines(
-    source: _Source, reader: "Iterator[list[str]]", columns: Sequence[str], confirms: bool
+    source: _Source, reader: "Iterator[list[str]]", columns: Sequence[str], confirms: bool, run: str
 ) -> Iterator[Line]:
     # One more field, which is empty, stands for the columns that the file does not have.
     places = [columns.index(name) if name in columns else len(columns) for name in REQUIRED + OPTIONAL]
@@ -157,6 +159,7 @@ def _csv_lines(
                 fields[confirm],
                 fields[request],
                 confirms=confirms,
+                run=run,
             )
         except StopIteration:
             return
@@ -181,7 +184,7 @@ def _swallowed(first: int, last: int) -> str:
     return f" What is within quotes reaches to line {last}, so none of these lines was read." if last > first else ""
 
 
-def _json_lines(source: _Source, confirms: bool) -> Iterator[Line]:
+def _json_lines(source: _Source, confirms: bool, run: str) -> Iterator[Line]:
     decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
     while True:
         number = source.begin_record()
@@ -190,7 +193,7 @@ def _json_lines(source: _Source, confirms: bool) -> Iterator[Line]:
             if not line:
                 return
             if line.strip():
-                yield _json_wish(number, decoder, line, confirms)
+                yield _json_wish(number, decoder, line, confirms, run)
         except Unreadable:
             raise
         except InvalidInput as error:
@@ -200,7 +203,7 @@ def _json_lines(source: _Source, confirms: bool) -> Iterator[Line]:
             yield BadLine(number, InvalidInput(_TOO_LONG))
 
 
-def _json_wish(number: int, decoder: json.JSONDecoder, line: bytes, confirms: bool) -> Line:
+def _json_wish(number: int, decoder: json.JSONDecoder, line: bytes, confirms: bool, run: str) -> Line:
     try:
         given = decoder.decode(line.decode("utf-8"))
     except UnicodeDecodeError:
@@ -225,6 +228,7 @@ def _json_wish(number: int, decoder: json.JSONDecoder, line: bytes, confirms: bo
         confirm if isinstance(confirm, bool) else _text(given, "confirm"),
         _text(given, "request_id"),
         confirms=confirms,
+        run=run,
     )
 
 

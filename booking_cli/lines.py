@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from booking_cli.errors import InvalidInput
-from booking_cli.inputs import parse_email, parse_id, parse_name, parse_phone_or_nothing, parse_request_id, quote
-from booking_cli.references import new_request_id
+from booking_cli.inputs import parse_email, parse_id, parse_name, parse_phone, parse_request_id, quote
 
 REQUIRED = ("slot_id", "name", "email")
 OPTIONAL = ("phone", "confirm", "request_id")
@@ -40,11 +39,21 @@ Line = Wish | BadLine
 
 
 def wish(
-    line: int, slot_id: str, name: str, email: str, phone: str, confirm: bool | str, request_id: str, *, confirms: bool
+    line: int,
+    slot_id: str,
+    name: str,
+    email: str,
+    phone: str,
+    confirm: bool | str,
+    request_id: str,
+    *,
+    confirms: bool,
+    run: str,
 ) -> Wish:
     """Return the wish that stands on a line; raises InvalidInput. What may be left out is empty then.
 
-    `confirms` is whether it is booked at once where the line itself does not say.
+    `confirms` is whether it is booked at once where the line itself does not say. `run` is a request id that nobody else
+    has, of which one for the line is made where it gives none.
     """
     given = request_id.strip()
     return Wish(
@@ -52,9 +61,9 @@ def wish(
         parse_id(slot_id),
         parse_name(name),
         parse_email(email),
-        parse_phone_or_nothing(phone) or None,
+        parse_phone(phone) if phone.strip() else None,
         _whether(confirm, confirms) if isinstance(confirm, str) else confirm,
-        parse_request_id(given) if given else new_request_id(),
+        parse_request_id(given) if given else f"{run}-{line}",
         bool(given),
     )
 
