@@ -51,10 +51,10 @@ class Workers(Generic[P, R]):
     def close(self) -> None:
         """Let no further piece begin, and return when those in hand are done, unless they were abandoned."""
         self.stop()
-        if self._abandoned:
-            return
         for _ in self._threads:
             self._pieces.put(None)
+        if self._abandoned:
+            return
         for thread in self._threads:
             thread.join()
 

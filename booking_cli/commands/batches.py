@@ -1,5 +1,6 @@
 """`booking book --from`: many bookings from a file, with an answer for each of its lines."""
 
+import contextlib
 import itertools
 import sys
 from collections.abc import Iterable, Iterator
@@ -152,17 +153,15 @@ def _in_order(
             failure = Interrupted("Interrupted; what was booked before is whole and stays.")
             break
         yield answers
-    workers.stop()
-    in_hand.extend(workers.rest())
-    for result in in_hand:
-        try:
-            answers = result.result()
-        except (BookingError, CancelledError):
-            continue
-        except KeyboardInterrupt:
-            workers.abandon()
-            raise Interrupted("Interrupted; it is not known which lines after those answered were booked.") from None
-        yield answers
+    try:
+        workers.stop()
+        in_hand.extend(workers.rest())
+        for result in in_hand:
+            with contextlib.suppress(BookingError, CancelledError):
+                yield result.result()
+    except KeyboardInterrupt:
+        workers.abandon()
+        raise Interrupted("Interrupted; it is not known which lines after those answered were booked.") from None
     raise failure
 
 
