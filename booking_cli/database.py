@@ -56,9 +56,18 @@ log = logging.getLogger("booking.database")
 class Transaction:
     """The statements of one transaction, by their names in `sql/queries`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, begin: str) -> None:
+        self._begun = connection.execute(begin.encode(), prepare=False)
         # One for all of them: to make a cursor costs as much as to send a statement.
         self._cursor = connection.cursor()
+
+    def first_answer(self) -> Row:
+        """Return the row that the last of the statements with which it began has returned."""
+        while self._begun.nextset():
+            pass
+        row = self._begun.fetchone()
+        assert row is not None
+        return row
 
     def all(self, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
         """Run a statement and return its rows."""
@@ -94,6 +103,10 @@ class Database:
     def read(self, work: Callable[[Transaction], T], *, timeout_seconds: float | None = None) -> T:
         """Run `work` in a READ ONLY transaction, on one snapshot, and return what it returns."""
         return self._run(self._begin("READ ONLY", timeout_seconds), work)
+
+    def glance(self, name: str) -> Row:
+        """Return the one row of a statement that only reads and has no parameters: it goes out with what begins its transaction."""
+        return self._run(f"{self._begin('READ ONLY')}; {queries.statement(name)}", Transaction.first_answer)
 
     def read_what_lasts(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` as `read` does, and return when a synchronous standby, where there is one, has what it saw.
@@ -139,10 +152,14 @@ class Database:
         work: Callable[[Transaction], T],
         *,
         stands: Callable[[Transaction, T], bool],
+        look: Callable[[Transaction], T | None] | None = None,
         request_id: str | None = None,
         timeout_seconds: float | None = None,
     ) -> T:
         """Run `work` in a SERIALIZABLE transaction, again on each serialization failure, and return what it returns.
+
+        `look` reads before, in a READ ONLY transaction of its own each time: what is read there stands in nobody's way. Where
+        it returns something, that is returned, and nothing is written.
 
         `work` may run several times: it must change nothing but the database, and print and ask nothing. Where the
         connection broke during COMMIT, `stands` tells, in a later transaction, whether what `work` returned is in the
@@ -157,10 +174,11 @@ class Database:
             f"{self._begin('READ WRITE', timeout_seconds)}"
             "; SET LOCAL enable_seqscan = off; SELECT pg_current_xact_id()::text AS transaction_id"
         )
+        first = None if look is None else (self._begin("READ ONLY"), look)
         try:
             for _ in range(MAX_BROKEN_COMMITS):
                 try:
-                    return self._run(begin, work, commits=True)
+                    return self._run(begin, work, first, commits=True)
                 except _LostCommit as lost:
                     log.info("The connection broke during COMMIT (%s); finding out.", first_line(lost.error))
                     made = self._find_out(lost, stands, request_id)
@@ -182,9 +200,15 @@ class Database:
         return self._connections.lend()
 
     def _run(
-        self, begin: str, work: Callable[[Transaction], T], *, commits: bool = False, reconnects: bool = False
+        self,
+        begin: str,
+        work: Callable[[Transaction], T],
+        first: "tuple[str, Callable[[Transaction], T | None]] | None" = None,
+        *,
+        commits: bool = False,
+        reconnects: bool = False,
     ) -> T:
-        """Run one transaction, as often as it takes.
+        """Run one transaction, as often as it takes; `first` is another that goes before it, and may make it unnecessary.
 
         `commits` says that it changes something: a COMMIT that breaks raises _LostCommit. With `reconnects` a database that
         cannot be reached is waited for, as it is when a connection that was there breaks.
@@ -194,7 +218,7 @@ class Database:
             failure: BookingError
             try:
                 with self.connection() as connection:
-                    return _attempt(connection, begin, work, commits=commits)
+                    return _attempt(connection, begin, work, first, commits=commits)
             except (pg.SerializationFailure, pg.DeadlockDetected) as error:
                 failure, reason = _too_many(attempt), first_line(error)
                 patience, most_attempts = MAX_SECONDS, float(MAX_ATTEMPTS)
@@ -266,11 +290,24 @@ class _LostCommit(Exception):
         self.transaction_id, self.result, self.error = transaction_id, result, error
 
 
-def _attempt(connection: Connection, begin: str, work: Callable[[Transaction], T], *, commits: bool) -> T:
+def _attempt(
+    connection: Connection,
+    begin: str,
+    work: Callable[[Transaction], T],
+    first: tuple[str, Callable[[Transaction], T | None]] | None,
+    *,
+    commits: bool,
+) -> T:
     interrupts.release()
     try:
-        begun = connection.execute(begin.encode(), prepare=False)
-        tx = Transaction(connection)
+        if first is not None:
+            begin_looking, look = first
+            tx = Transaction(connection, begin_looking)
+            if (seen := look(tx)) is not None:
+                tx.commit()
+                return seen
+            begin = f"COMMIT; {begin}"  # one round trip for both
+        tx = Transaction(connection, begin)
         result = work(tx)
     except BaseException:
         _roll_back(connection)
@@ -283,7 +320,7 @@ def _attempt(connection: Connection, begin: str, work: Callable[[Transaction], T
         tx.commit()
     except psycopg.Error as error:
         if is_lost(error, connection):
-            raise _LostCommit(_transaction_id(begun), result, error) from error
+            raise _LostCommit(_transaction_id(tx), result, error) from error
         interrupts.note_outcome(committed=False)
         raise
     interrupts.note_outcome(committed=True)
@@ -295,13 +332,9 @@ def _rows_at_a_time() -> int:
     return STREAM_CHUNK if psycopg.capabilities.has_stream_chunked() else 1
 
 
-def _transaction_id(begun: psycopg.Cursor[Row]) -> str:
-    # The last of the statements with which a write begins returns it.
-    while begun.nextset():
-        pass
-    row = begun.fetchone()
-    assert row is not None
-    return str(row["transaction_id"])
+def _transaction_id(tx: Transaction) -> str:
+    # The last of the statements with which a write begins asks for it.
+    return str(tx.first_answer()["transaction_id"])
 
 
 def _too_many(attempts: int) -> Busy:

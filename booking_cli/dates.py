@@ -6,7 +6,6 @@ here and not by the command-line library, because they must be read strictly or 
 
 import datetime as dt
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from booking_cli.errors import InvalidInput
@@ -18,8 +17,7 @@ MINUTES_OF_A_DAY = 24 * 60
 _FURTHEST_DAYS = 36_600
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(NamedTuple):
     """A day as it was typed: a date, some days from today, or the next one of a weekday (0 is Monday)."""
 
     date: dt.date | None = None

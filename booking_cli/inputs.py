@@ -5,8 +5,8 @@ Only ASCII digits count as digits: `int` and `float` would also read `٣`, `1_00
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from booking_cli.errors import InvalidInput
 from booking_cli.references import parse_reference
@@ -33,8 +33,7 @@ def quote(text: str) -> str:
     return f"'{text}'"
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorKey:
+class DoctorKey(NamedTuple):
     """Which doctor is meant: a number or an email address."""
 
     id: int | None = None
@@ -44,8 +43,7 @@ class DoctorKey:
         return str(self.id) if self.email is None else self.email
 
 
-@dataclass(frozen=True, slots=True)
-class BookingKey:
+class BookingKey(NamedTuple):
     """Which booking is meant: a number or a reference."""
 
     id: int | None = None

@@ -1,6 +1,6 @@
 """What the lines of a file of bookings say: wishes, and lines that cannot be understood, each with its number."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from booking_cli.errors import InvalidInput
 from booking_cli.inputs import parse_email, parse_id, parse_name, parse_phone, parse_request_id, quote
@@ -10,8 +10,7 @@ OPTIONAL = ("phone", "confirm", "request_id")
 _YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """Who wants which slot, on which line; `confirm` is whether it is booked at once and not held.
 
     `request_id` makes it happen once; `may_be_repeated` is False where nobody can have used that id before.
@@ -27,8 +26,7 @@ class Wish:
     may_be_repeated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BadLine:
+class BadLine(NamedTuple):
     """A line that cannot be understood, and why."""
 
     line: int

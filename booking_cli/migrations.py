@@ -8,8 +8,8 @@ import datetime as dt
 import hashlib
 import logging
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 from psycopg import errors as pg
@@ -33,8 +33,7 @@ _LOCK = 0x626F6F6B696E67
 _FILE_NAME = re.compile(r"([0-9]{4})_(\w+)\.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     version: int
     name: str
     path: Path

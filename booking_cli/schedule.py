@@ -7,6 +7,7 @@ calls them a gap and a fold). A slot lasts its minutes in real time.
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from booking_cli.dates import MINUTES_OF_A_DAY, Break, clock
@@ -15,8 +16,7 @@ from booking_cli.errors import InvalidInput
 _MINUTE = dt.timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
+class Hours(NamedTuple):
     """The hours of a working day, in minutes since midnight, the breaks in them, and the length of a slot."""
 
     start: int

@@ -111,9 +111,10 @@ class Proxy:
                     continue
                 if b"pg_xact_status" in data:
                     self.asked.set()
-                if b"BEGIN" in data:
+                begins = b"BEGIN" in data
+                if begins:  # a COMMIT before it, in the same message, is that of a read
                     writes = b"READ WRITE" in data
-                if not (writes and b"COMMIT" in data):
+                if begins or not (writes and b"COMMIT" in data):
                     server.sendall(data)
                     continue
                 self.commits += 1

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,7 @@ def json_fields() -> Iterator[str]:
     yield "| what | fields |"
     yield "| --- | --- |"
     for what, kind in KINDS.items():
-        yield f"| {what} | {' '.join(f'`{field.name}`' for field in fields(kind))} |"
+        yield f"| {what} | {' '.join(f'`{name}`' for name in kind._fields)} |"
 
 
 def _subclasses(kind: type) -> Iterator[Any]:

@@ -145,7 +145,7 @@ def test_a_commit_that_reaches_the_server_late_is_waited_for(book, proxy, value,
 @pytest.mark.usefixtures("held")
 def test_a_transaction_that_the_server_has_never_heard_of_has_ended(book, proxy, value, monkeypatch):
     """As after a crash, or on a standby that took over: the number was given, and is not known any more."""
-    monkeypatch.setattr(runner, "_transaction_id", lambda _begun: "999999999999")
+    monkeypatch.setattr(runner, "_transaction_id", lambda _tx: "999999999999")
     proxy.cut_before_commit()
     assert CHANGES["confirm"].make(book) == "CONFIRMED"
     assert value(history_of("1")) == "PENDING CONFIRMED"
@@ -156,7 +156,7 @@ def test_a_transaction_whose_number_another_got_after_a_crash_is_not_taken_for_d
     book, proxy, sql, value, monkeypatch
 ):
     committed = sql("SELECT pg_current_xact_id()::text AS id")[0]["id"]
-    monkeypatch.setattr(runner, "_transaction_id", lambda _begun: committed)
+    monkeypatch.setattr(runner, "_transaction_id", lambda _tx: committed)
     proxy.cut_before_commit()
     assert CHANGES["cancel"].make(book) == "ill"
     assert value(history_of("1")) == "PENDING CANCELLED"

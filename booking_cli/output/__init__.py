@@ -5,9 +5,8 @@ Data goes to stdout, everything else to stderr.
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from booking_cli.errors import BookingError, OutputFailed
 from booking_cli.output.text import visible
@@ -22,8 +21,7 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-@dataclass(frozen=True, slots=True)
-class Many:
+class Many(NamedTuple):
     """Things of one kind; `rows` may hold one more than `limit`, which says that there are more.
 
     `failure` is what to end with once they have been shown; it can be asked for then.
@@ -37,8 +35,7 @@ class Many:
     failure: BookingError | Callable[[], BookingError | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class One:
+class One(NamedTuple):
     """One thing. For people, a `headline` goes before its details; `many`, or just the headline, can stand for them."""
 
     thing: Any

@@ -7,8 +7,7 @@ begins with an apostrophe, gets an apostrophe before it: whoever reads the file 
 import csv
 import sys
 from collections.abc import Iterable
-from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from booking_cli.output.json import dumps, plain
 from booking_cli.output.text import visible
@@ -16,12 +15,11 @@ from booking_cli.output.text import visible
 _FORMULA_STARTS = ("=", "+", "-", "@", "'")
 
 
-def write(kind: type, things: Iterable[Any]) -> None:
+def write(kind: type[NamedTuple], things: Iterable[NamedTuple]) -> None:
     """Write things of one kind; a list within a thing is written as JSON."""
-    names = [field.name for field in fields(kind)]
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_field(getattr(thing, name)) for name in names] for thing in things)
+    writer.writerow(kind._fields)
+    writer.writerows(map(_field, thing) for thing in things)
 
 
 def _field(value: Any) -> str:

@@ -7,7 +7,6 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -34,7 +33,7 @@ def write_array(things: Iterable[Any]) -> None:
 
 def dumps(value: Any) -> str:
     """Return JSON for a value that a command shows."""
-    return json.dumps(value, default=plain)
+    return _ENCODER.encode(_objects(value))
 
 
 def plain(value: Any) -> Any:
@@ -46,6 +45,18 @@ def plain(value: Any) -> Any:
             return f"{value:%H:%M}"
         case Decimal():
             return int(value) if value == int(value) else float(value)
-        case _ if is_dataclass(value):
-            return {field.name: getattr(value, field.name) for field in fields(value)}
     raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def _objects(value: Any) -> Any:
+    """Return `value` with an object in place of each thing, by the names of its fields: to JSON, a tuple is an array."""
+    if isinstance(value, list):
+        return [_objects(item) for item in value]
+    if isinstance(value, tuple):
+        things = value._asdict()  # type: ignore[attr-defined]
+        return {name: _objects(field) if isinstance(field, list) else field for name, field in things.items()}
+    return value
+
+
+# Made once: to make it takes longer than to write a thing.
+_ENCODER = json.JSONEncoder(default=plain)

@@ -6,8 +6,7 @@ A state is always shown by its word; colour only helps.
 import datetime as dt
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from booking_cli import models
 
@@ -23,8 +22,7 @@ STATE_COLORS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column: heading and text, whether it may be broken into lines where space is short, and whether it is a state."""
 
     heading: str
@@ -61,7 +59,7 @@ def period(thing: models.Slot | models.Booking) -> str:
 
 
 def _all_fields(thing: Any) -> list[tuple[str, str]]:
-    return [(field.name.replace("_", " ").capitalize(), _plain(getattr(thing, field.name))) for field in fields(thing)]
+    return [(name.replace("_", " ").capitalize(), _plain(value)) for name, value in thing._asdict().items()]
 
 
 def _plain(value: Any) -> str:

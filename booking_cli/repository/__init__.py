@@ -1,1 +1,1 @@
-"""Parameters in, named SQL, frozen dataclass out: one module for each noun. No printing, no command line."""
+"""Parameters in, named SQL, named tuple out: one module for each noun. No printing, no command line."""

@@ -7,8 +7,7 @@ been committed. So a file of any length takes no more memory than a few of its l
 import pickle
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 from booking_cli.book import Book
 from booking_cli.database import Transaction
@@ -53,8 +52,7 @@ class _NothingBooked(Exception):
         self.refusal = refusal
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
+class _Chunk(NamedTuple):
     """Some lines; the answers that are known before the transaction; and the lines to ask about within it."""
 
     lines: Sequence[Line]
@@ -138,6 +136,6 @@ def _unpickled(file: IO[bytes]) -> Iterator[Any]:
 
 
 def _not_made(answer: LineAnswer) -> LineAnswer:
-    return replace(
-        answer, booking_id=None, reference=None, status=None, hold_expires_at=None, code=NOT_MADE, message=_WHY_NOT_MADE
+    return answer._replace(
+        booking_id=None, reference=None, status=None, hold_expires_at=None, code=NOT_MADE, message=_WHY_NOT_MADE
     )

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
@@ -25,8 +25,7 @@ T = TypeVar("T")
 _MAX_ROUNDS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What holds for all lines: for how many minutes a slot is held, and whether a patient may be at two places at once."""
 
     hold_minutes: Decimal

@@ -1,9 +1,9 @@
 """Bookings: book, confirm, cancel, find, list, history, expire."""
 
 import datetime as dt
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import NamedTuple
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
@@ -19,8 +19,7 @@ EXPIRE_BATCH = 1000
 _MAX_ROUNDS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class BookingRequest:
+class BookingRequest(NamedTuple):
     """Who wants which slot; `hold_minutes` is None to confirm at once.
 
     `request_id` makes it happen once; `may_be_repeated` is False where nobody can have used that id before.
@@ -36,8 +35,7 @@ class BookingRequest:
     may_be_repeated: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The booking as it was made, and the state it is in now where the request was a repetition."""
 
     booking: Booking
@@ -58,12 +56,15 @@ def book(book: Book, request: BookingRequest) -> Answer:
     def after(tx: Transaction) -> Answer | Exception | None:
         return _after_refusal(tx, book, request)
 
-    asks_before = request.may_be_repeated or not request.allow_overlap
-    if asks_before and book.database.read(before) and (answer := book.database.read_what_lasts(before)):
-        return answer
+    look = before if request.may_be_repeated or not request.allow_overlap else None
     for _ in range(_MAX_ROUNDS):
-        if row := _insert(book, request, take_over=False):
-            return _made(book, row)
+        made = _insert(book, request, look)
+        if isinstance(made, Answer):
+            if answer := book.database.read_what_lasts(before):
+                return answer
+            continue  # what was seen did not last
+        if made:
+            return _made(book, made)
         refusal = book.database.read(after)
         if isinstance(refusal, Answer):
             refusal = book.database.read_what_lasts(after)
@@ -71,7 +72,7 @@ def book(book: Book, request: BookingRequest) -> Answer:
             return refusal
         if isinstance(refusal, Exception):
             raise refusal
-        if row := _insert(book, request, take_over=True):
+        if row := _take_over(book, request):
             return _made(book, row)
     raise Busy(f"Slot {request.slot_id} changes all the time. Nothing was booked; please try again.")
 
@@ -91,7 +92,7 @@ def confirm(book: Book, key: BookingKey, request_id: str) -> Answer:
         return _made(book, row)
     if not (found := _repeated_change(book, key, "CONFIRMED", request_id)):
         raise refusals.not_confirmed(book, find(book, key))
-    first = replace(found, status="CONFIRMED", cancelled_at=None, reason=None, version=2)
+    first = found._replace(status="CONFIRMED", cancelled_at=None, reason=None, version=2)
     return Answer(first, status_now=found.status, repeated=True)
 
 
@@ -161,11 +162,11 @@ def expire(book: Book) -> Expiry:
     """Let every lapsed hold fail, in transactions of a thousand, and return them; others may do the same meanwhile."""
     released: list[Booking] = []
     try:
-        may_be_more = _any_lapsed(book)
-        while may_be_more:
+        while book.database.glance("bookings.any_lapsed")["any_lapsed"]:
             batch = _expire_batch(book)
             released.extend(rows.booking(row, book.zone) for row in batch)
-            may_be_more = len(batch) == EXPIRE_BATCH
+            if len(batch) < EXPIRE_BATCH:
+                break
     except (Busy, DatabaseUnavailable) as error:
         if released:
             then = "was too busy" if isinstance(error, Busy) else "went away"
@@ -173,11 +174,6 @@ def expire(book: Book) -> Expiry:
             raise type(error)(f"{count}, then the database {then}; run it again.") from error
         raise
     return Expiry(len(released), released)
-
-
-def _any_lapsed(book: Book) -> bool:
-    row = book.database.read(lambda tx: tx.one("bookings.any_lapsed"))
-    return row is not None and bool(row["any_lapsed"])
 
 
 def _expire_batch(book: Book) -> list[Row]:
@@ -188,9 +184,32 @@ def _expire_batch(book: Book) -> list[Row]:
     )
 
 
-def _insert(book: Book, request: BookingRequest, *, take_over: bool) -> Row | None:
-    """Try to book the slot; `take_over` first lets a lapsed hold on it fail, in the same transaction."""
-    parameters = {
+def _insert(
+    book: Book, request: BookingRequest, look: Callable[[Transaction], Answer | None] | None
+) -> Row | Answer | None:
+    """Look, unless there is nothing to look for, and then try to book the slot; None where it cannot be booked."""
+    parameters = _parameters(book, request)
+    return book.database.write(
+        lambda tx: tx.one("bookings.book", parameters),
+        stands=lambda tx, made: _stands(tx, made, request),
+        look=look,
+        request_id=request.request_id,
+    )
+
+
+def _take_over(book: Book, request: BookingRequest) -> Row | None:
+    """Try to book the slot, and let a lapsed hold on it fail before, in the same transaction."""
+    parameters = _parameters(book, request)
+
+    def work(tx: Transaction) -> Row | None:
+        tx.all("bookings.release_lapsed_hold", parameters)
+        return tx.one("bookings.book", parameters)
+
+    return book.database.write(work, stands=lambda tx, made: _stands(tx, made, request), request_id=request.request_id)
+
+
+def _parameters(book: Book, request: BookingRequest) -> dict[str, object]:
+    return {
         "slot_id": request.slot_id,
         "patient_name": request.patient_name,
         "patient_email": request.patient_email,
@@ -202,16 +221,11 @@ def _insert(book: Book, request: BookingRequest, *, take_over: bool) -> Row | No
         "actor": book.actor,
     }
 
-    def work(tx: Transaction) -> Row | None:
-        if take_over:
-            tx.all("bookings.release_lapsed_hold", parameters)
-        return tx.one("bookings.book", parameters)
 
-    def stands(tx: Transaction, made: Row | None) -> bool:
-        found = tx.one("bookings.find_request", {"request_id": request.request_id})
-        return made is not None and found is not None and found["reference"] == made["reference"]
-
-    return book.database.write(work, stands=stands, request_id=request.request_id)
+def _stands(tx: Transaction, made: Row | Answer | None, request: BookingRequest) -> bool:
+    """Tell whether the booking that a request made is there."""
+    found = tx.one("bookings.find_request", {"request_id": request.request_id})
+    return isinstance(made, dict) and found is not None and found["reference"] == made["reference"]
 
 
 def _before_booking(tx: Transaction, book: Book, request: BookingRequest) -> Answer | None:
@@ -250,8 +264,7 @@ def _repeated(tx: Transaction, book: Book, request: BookingRequest) -> Answer | 
         raise refusal
     made = rows.booking(row, book.zone)
     confirmed_at_once = row["first_status"] == "CONFIRMED"
-    first = replace(
-        made,
+    first = made._replace(
         status=row["first_status"],
         confirmed_at=made.booked_at if confirmed_at_once else None,
         cancelled_at=None,

@@ -1,7 +1,7 @@
 """Doctors: find, list, add, update, delete."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from psycopg import errors as pg
 
@@ -15,8 +15,7 @@ from booking_cli.models import Doctor
 from booking_cli.repository import rows
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorChange:
+class DoctorChange(NamedTuple):
     """What to change of a doctor; None leaves a field as it is, and an empty phone removes it."""
 
     name: str | None = None

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from booking_cli import book, queries
 from booking_cli.connections import Connection, Row, transaction
-from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SEARCH_PATH, Transaction
+from booking_cli.database import IDLE_IN_TRANSACTION_SECONDS, SEARCH_PATH
 from booking_cli.database_errors import raise_translated
 from booking_cli.errors import DatabaseUnavailable, InUse, InvalidInput, NotFound
 from booking_cli.models import Grant
@@ -94,7 +94,7 @@ def _begin(connection: Connection) -> None:
 
 
 def _find(connection: Connection, kind: str, login: str | None) -> Row:
-    row = Transaction(connection).one("db.role", {"kind": kind, "login": login})
+    row = connection.execute(queries.statement("db.role"), {"kind": kind, "login": login}).fetchone()
     assert row is not None
     return row
 

@@ -1,4 +1,7 @@
-"""Rows of the database → what the commands show, with instants on the clinic's clock."""
+"""Rows of the database → what the commands show, with instants on the clinic's clock.
+
+Slots and bookings come by the thousand, and by name a field takes twice as long: theirs stand in the order of the model.
+"""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -28,17 +31,17 @@ def slot(row: Row, zone: ZoneInfo) -> Slot:
     """Return a slot from a row of `slots` with its doctor and the booking that holds or books it."""
     starts_at, ends_at = row["starts_at"].astimezone(zone), row["ends_at"].astimezone(zone)
     return Slot(
-        id=row["id"],
-        doctor_id=row["doctor_id"],
-        doctor_name=row["doctor_name"],
-        specialization=row["specialization"],
-        date=starts_at.date(),
-        time=starts_at.time(),
-        minutes=row["minutes"],
-        starts_at=starts_at,
-        ends_at=ends_at,
-        status=_STATUS_OF_SLOT[row["booking_status"]],
-        booking_id=row["booking_id"],
+        row["id"],
+        row["doctor_id"],
+        row["doctor_name"],
+        row["specialization"],
+        starts_at.date(),
+        starts_at.time(),
+        row["minutes"],
+        starts_at,
+        ends_at,
+        _STATUS_OF_SLOT[row["booking_status"]],
+        row["booking_id"],
     )
 
 
@@ -46,17 +49,17 @@ def new_slot(row: Row, doctor: Doctor, minutes: int, zone: ZoneInfo) -> Slot:
     """Return a slot that was just added, from what only the database knows of it."""
     starts_at = row["starts_at"].astimezone(zone)
     return Slot(
-        id=row["id"],
-        doctor_id=doctor.id,
-        doctor_name=doctor.name,
-        specialization=doctor.specialization,
-        date=starts_at.date(),
-        time=starts_at.time(),
-        minutes=minutes,
-        starts_at=starts_at,
-        ends_at=row["ends_at"].astimezone(zone),
-        status="free",
-        booking_id=None,
+        row["id"],
+        doctor.id,
+        doctor.name,
+        doctor.specialization,
+        starts_at.date(),
+        starts_at.time(),
+        minutes,
+        starts_at,
+        row["ends_at"].astimezone(zone),
+        "free",
+        None,
     )
 
 
@@ -64,27 +67,27 @@ def booking(row: Row, zone: ZoneInfo) -> Booking:
     """Return a booking from a row of `bookings` with its slot, the slot's minutes, and its doctor."""
     starts_at = row["starts_at"].astimezone(zone)
     return Booking(
-        id=row["id"],
-        reference=row["reference"],
-        slot_id=row["slot_id"],
-        doctor_id=row["doctor_id"],
-        doctor_name=row["doctor_name"],
-        specialization=row["specialization"],
-        date=starts_at.date(),
-        time=starts_at.time(),
-        minutes=row["minutes"],
-        starts_at=starts_at,
-        patient_name=row["patient_name"],
-        patient_email=row["patient_email"],
-        patient_phone=row["patient_phone"],
-        status=row["status"],
-        hold_expires_at=_instant(row["hold_expires_at"], zone),
-        booked_at=row["booked_at"].astimezone(zone),
-        confirmed_at=_instant(row["confirmed_at"], zone),
-        cancelled_at=_instant(row["cancelled_at"], zone),
-        failed_at=_instant(row["failed_at"], zone),
-        reason=row["reason"],
-        version=row["version"],
+        row["id"],
+        row["reference"],
+        row["slot_id"],
+        row["doctor_id"],
+        row["doctor_name"],
+        row["specialization"],
+        starts_at.date(),
+        starts_at.time(),
+        row["minutes"],
+        starts_at,
+        row["patient_name"],
+        row["patient_email"],
+        row["patient_phone"],
+        row["status"],
+        _instant(row["hold_expires_at"], zone),
+        row["booked_at"].astimezone(zone),
+        _instant(row["confirmed_at"], zone),
+        _instant(row["cancelled_at"], zone),
+        _instant(row["failed_at"], zone),
+        row["reason"],
+        row["version"],
     )
 
 

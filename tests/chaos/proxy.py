@@ -119,9 +119,9 @@ class Link:
             return
         if not self.client_name and (found := re.search(rf"{_CLIENT_SETTING}=([^\0]+)".encode(), data)):
             self.client_name = found[1].decode()
-        if b"BEGIN" in data:
+        if b"BEGIN" in data:  # a COMMIT before it, in the same message, is that of a read
             self._writes = b"READ WRITE" in data
-        if self._writes and b"COMMIT" in data:
+        elif self._writes and b"COMMIT" in data:
             self._writes = False
             if strike := self.proxy.next_strike(self):
                 strike(self, data)
