@@ -131,6 +131,8 @@ def parse_text(text: str, what: str, longest: int) -> str:
         raise InvalidInput(f"{what} must not be empty.")
     if len(text) > longest:
         raise InvalidInput(f"{what} must not be longer than {longest} characters; this has {len(text)}.")
+    if text.isprintable():  # nearly always, and then none of what follows can be
+        return text
     for character in text:
         if unicodedata.category(character) in ("Cc", "Zl", "Zp"):
             raise InvalidInput(f"{what} must not contain control characters; {quote(text)} does.")
@@ -217,4 +219,4 @@ def _plain_email(text: str) -> str | None:
 def _whole_number(text: str) -> int | None:
     # 30 digits exceed every bound there is; int() refuses texts of many thousand digits with an error of its own.
     text = text.strip()
-    return int(text) if re.fullmatch("[0-9]{1,30}", text) else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 30 else None

@@ -33,6 +33,12 @@ def hold_back() -> None:
     _held_back = _held_back or _is_main_thread()
 
 
+def postpone() -> None:
+    """Let Ctrl-C wait from here on until `release`, because what was done is about to be told; for the main thread."""
+    global _held_back
+    _held_back = True
+
+
 def release() -> None:
     """Obey Ctrl-C again; raises KeyboardInterrupt where it was pressed meanwhile."""
     global _held_back, _pending

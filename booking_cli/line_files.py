@@ -33,6 +33,8 @@ def read(file: BinaryIO, *, confirms: bool) -> Iterator[Line]:
     run = new_request_id()
     if first.lstrip().startswith(b"{"):
         return _json_lines(source, confirms, run)
+    if first.lstrip().startswith(b"["):
+        raise InvalidInput("This is a JSON array; what is read is NDJSON, an object on each line, or CSV.")
     reader = csv.reader(source, strict=True)
     return _csv_lines(source, reader, _columns(source, reader), confirms, run) if first else iter(())
 
@@ -166,12 +168,12 @@ def _csv_lines(
         except Unreadable:
             raise
         except InvalidInput as error:
-            yield BadLine(number, error)
+            yield BadLine(number, str(error))
         except csv.Error as error:
-            yield BadLine(number, InvalidInput(_wrong_csv(error, number, source.number)))
+            yield BadLine(number, _wrong_csv(error, number, source.number))
         except _TooLong:
             source.skip_record()
-            yield BadLine(number, InvalidInput(_TOO_LONG + _swallowed(number, source.number)))
+            yield BadLine(number, _TOO_LONG + _swallowed(number, source.number))
 
 
 def _wrong_csv(error: csv.Error, first: int, last: int) -> str:
@@ -197,10 +199,10 @@ def _json_lines(source: _Source, confirms: bool, run: str) -> Iterator[Line]:
         except Unreadable:
             raise
         except InvalidInput as error:
-            yield BadLine(number, error)
+            yield BadLine(number, str(error))
         except _TooLong:
             source.skip_line()
-            yield BadLine(number, InvalidInput(_TOO_LONG))
+            yield BadLine(number, _TOO_LONG)
 
 
 def _json_wish(number: int, decoder: json.JSONDecoder, line: bytes, confirms: bool, run: str) -> Line:
@@ -237,7 +239,8 @@ def _text(given: dict[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise InvalidInput(f"The field {name} must be a text{' or a number' if name == 'slot_id' else ''}.")
+        kinds = {"slot_id": "a number", "confirm": "true or false"}
+        raise InvalidInput(f"The field {name} must be {kinds.get(name, 'a text')}.")
     return value
 
 

@@ -1,5 +1,6 @@
 """What the lines of a file of bookings say: wishes, and lines that cannot be understood, each with its number."""
 
+import unicodedata
 from typing import NamedTuple
 
 from booking_cli.errors import InvalidInput
@@ -27,10 +28,10 @@ class Wish(NamedTuple):
 
 
 class BadLine(NamedTuple):
-    """A line that cannot be understood, and why."""
+    """A line that cannot be understood, and why, in a sentence."""
 
     line: int
-    error: InvalidInput
+    why: str
 
 
 Line = Wish | BadLine
@@ -64,6 +65,22 @@ def wish(
         parse_request_id(given) if given else f"{run}-{line}",
         bool(given),
     )
+
+
+def patient_mark(wish: Wish) -> tuple[str, str]:
+    """Return what is the same for two wishes of one patient, and seldom for those of two.
+
+    Whether they are the same is for the database to say, whose lower case depends on its locale; this looks away from
+    whatever may differ there, such as the dots on an i.
+    """
+    return _plain(wish.patient_email), _plain(wish.patient_name)
+
+
+def _plain(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    letters = unicodedata.normalize("NFKD", text.casefold().replace("ı", "i"))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _whether(text: str, otherwise: bool) -> bool:

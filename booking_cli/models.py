@@ -75,6 +75,10 @@ class Booking(NamedTuple):
     version: int
 
 
+# The code of a line that was not refused itself, where all lines or none were to be booked.
+NOT_MADE = "not_made"
+
+
 class LineAnswer(NamedTuple):
     """What became of one line of `book --from`. Where it was booked, `code` and `message` are None.
 

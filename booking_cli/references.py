@@ -10,6 +10,8 @@ import os
 
 ALPHABET = "123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 8
+# Of so many bits the remainder is as good as evenly spread.
+_DRAWN_BYTES = 16
 _INVERSE = pow(LENGTH, -1, len(ALPHABET))
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 # Read as letters, these can only be the digit 1; no other character is open to misreading.
@@ -18,16 +20,20 @@ _MISREAD = str.maketrans({"I": "1", "L": "1", "-": None, " ": None})
 
 def new_reference() -> str:
     """Return a random reference, such as `K7QF-2M9T`; one in 27 billion, never all digits (that would be a number)."""
-    while True:
-        # Of 128 bits the remainder is as good as evenly spread, and to draw once is many times faster than for each character.
-        drawn = int.from_bytes(os.urandom(16)) % len(ALPHABET) ** (LENGTH - 1)
-        characters = ""
-        for _ in range(LENGTH - 1):
-            drawn, value = divmod(drawn, len(ALPHABET))
-            characters += ALPHABET[value]
-        reference = characters + _check_character(characters)
-        if not reference.isdigit():
-            return f"{reference[:4]}-{reference[4:]}"
+    return new_references(1)[0]
+
+
+def new_references(count: int) -> list[str]:
+    """Return so many random references, no two of them the same."""
+    made: dict[str, None] = {}
+    while missing := count - len(made):
+        # To draw once is many times faster than for each character.
+        drawn = os.urandom(_DRAWN_BYTES * missing)
+        for at in range(0, len(drawn), _DRAWN_BYTES):
+            reference = _reference(int.from_bytes(drawn[at : at + _DRAWN_BYTES]))
+            if not reference.isdigit():
+                made[f"{reference[:4]}-{reference[4:]}"] = None
+    return list(made)
 
 
 def new_request_id() -> str:
@@ -50,10 +56,16 @@ def parse_reference(text: str) -> str | None:
     return f"{characters[:4]}-{characters[4:]}"
 
 
+def _reference(number: int) -> str:
+    """Return the reference of a number, of which only the remainder counts."""
+    characters, total = "", 0
+    for weight in range(1, LENGTH):
+        number, value = divmod(number, len(ALPHABET))
+        characters += ALPHABET[value]
+        total += weight * value
+    # Solve total + LENGTH * check = 0 (mod 31); 31 is a prime, so LENGTH has an inverse.
+    return characters + ALPHABET[-total * _INVERSE % len(ALPHABET)]
+
+
 def _weighted_sum(characters: str) -> int:
     return sum(weight * _VALUES[c] for weight, c in enumerate(characters, start=1)) % len(ALPHABET)
-
-
-def _check_character(characters: str) -> str:
-    # Solve sum + LENGTH * check = 0 (mod 31); 31 is a prime, so LENGTH has an inverse.
-    return ALPHABET[-_weighted_sum(characters) * _INVERSE % len(ALPHABET)]

@@ -2,51 +2,94 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Set
+from concurrent.futures import CancelledError, Future
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
+from booking_cli import interrupts
+
 P = TypeVar("P")
 R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Abandoned(KeyboardInterrupt):
+    """Ctrl-C for the second time: nobody knows what becomes of the pieces in hand."""
 
 
 class Workers(Generic[P, R]):
-    """So many threads that do `work`. They end with the program, even where one of them never comes back."""
+    """So many threads that do `work`. They end with the program, even where one of them never comes back.
 
-    def __init__(self, count: int, work: Callable[[P], R]) -> None:
-        self._work = work
+    After a result that `is_last`, no further piece begins. Pieces that share one of their `marks` are not worked on at the
+    same time, but one after the other.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        work: Callable[[P], R],
+        *,
+        is_last: Callable[[R], bool],
+        marks: Callable[[P], Set[object]],
+    ) -> None:
+        self._work, self._is_last, self._marks = work, is_last, marks
         self._pieces: SimpleQueue[tuple[P, Future[R]] | None] = SimpleQueue()
-        self._in_hand: deque[Future[R]] = deque()
+        self._in_hand: deque[tuple[Future[R], Set[object]]] = deque()
         # One more than can be worked on: it is made ready meanwhile.
         self._most_in_hand = count + 1
+        self._alone = count == 1
         self._stopped = self._abandoned = False
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
         for thread in self._threads:
             thread.start()
 
-    def results(self, pieces: Iterable[P]) -> Iterator[Future[R]]:
-        """Return what becomes of each piece, in their order; no more pieces are taken than there is work for."""
-        for piece in pieces:
-            result: Future[R] = Future()
-            self._in_hand.append(result)
-            self._pieces.put((piece, result))
-            if len(self._in_hand) >= self._most_in_hand:
-                yield self._in_hand.popleft()
-        yield from self.rest()
+    def results(self, pieces: Iterator[P]) -> Iterator[R]:
+        """Return what becomes of each piece, in their order; no more pieces are taken than there is work for.
 
-    def rest(self) -> Iterator[Future[R]]:
-        """Return what becomes of the pieces that were taken and not returned yet."""
-        while self._in_hand:
-            yield self._in_hand.popleft()
+        For the main thread: Ctrl-C is heard while it waits, and not while what was returned is shown. After it, or after an
+        error among the pieces, what is in hand is still returned before that is raised; after a second Ctrl-C nothing is.
+        """
+        failure: BaseException | None = None
+        piece: P | None = None
+        reads = True
+        interrupts.postpone()
+        while reads or self._in_hand:
+            try:
+                is_ready = bool(self._in_hand) and self._in_hand[0][0].done()
+                if reads and piece is None and not is_ready:
+                    piece = _waiting(lambda: next(pieces, None))
+                    reads = piece is not None
+                if piece is not None and not is_ready and self._put(piece):
+                    piece = None
+                    continue
+                if not self._in_hand:
+                    break
+                result = _waiting(self._in_hand[0][0].result)
+            except CancelledError:
+                self._in_hand.popleft()
+                continue
+            except (Exception, KeyboardInterrupt) as error:
+                if failure is not None:
+                    self._abandoned = True
+                    if isinstance(error, KeyboardInterrupt):
+                        raise Abandoned from error
+                    raise
+                failure, piece, reads = error, None, False
+                if isinstance(error, KeyboardInterrupt):
+                    self.stop()
+                continue
+            # Only now: what was interrupted while it waited is waited for once more.
+            self._in_hand.popleft()
+            if self._is_last(result):
+                piece, reads = None, False
+            yield result
+        if failure is not None:
+            raise failure
 
     def stop(self) -> None:
         """Let no further piece begin; those not begun are cancelled."""
         self._stopped = True
-
-    def abandon(self) -> None:
-        """Wait no longer for what is in hand."""
-        self._abandoned = True
 
     def close(self) -> None:
         """Let no further piece begin, and return when those in hand are done, unless they were abandoned."""
@@ -58,6 +101,18 @@ class Workers(Generic[P, R]):
         for thread in self._threads:
             thread.join()
 
+    def _put(self, piece: P) -> bool:
+        """Give a piece to the threads where there is room for it, and tell whether there was."""
+        if len(self._in_hand) >= self._most_in_hand:
+            return False
+        marks = frozenset[object]() if self._alone else self._marks(piece)
+        if any(not marks.isdisjoint(others) for _, others in self._in_hand):
+            return False
+        result: Future[R] = Future()
+        self._in_hand.append((result, marks))
+        self._pieces.put((piece, result))
+        return True
+
     def _run(self) -> None:
         while (task := self._pieces.get()) is not None:
             piece, result = task
@@ -65,6 +120,19 @@ class Workers(Generic[P, R]):
                 result.cancel()
                 continue
             try:
-                result.set_result(self._work(piece))
+                done = self._work(piece)
             except BaseException as error:
+                self.stop()
                 result.set_exception(error)
+                continue
+            self._stopped = self._stopped or self._is_last(done)
+            result.set_result(done)
+
+
+def _waiting(wait: Callable[[], T]) -> T:
+    """Wait for something, and hear of Ctrl-C meanwhile."""
+    try:
+        interrupts.release()
+        return wait()
+    finally:
+        interrupts.postpone()

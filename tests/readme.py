@@ -96,7 +96,7 @@ def exit_statuses() -> Iterator[str]:
     }
     codes: dict[int, list[str]] = {}
     for error in _subclasses(errors.BookingError):
-        if error is not errors.Refused and error.__module__ == errors.__name__:
+        if error.__module__ == errors.__name__:
             codes.setdefault(error.exit_status, []).append(f"`{error.code}`")
     codes.setdefault(1, []).append(f"`{errors.BookingError.code}`")
     yield "| exit status | meaning | `code` of the error |"

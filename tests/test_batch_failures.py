@@ -1,6 +1,7 @@
 """`book --from` when something goes wrong on the way: what was booked is booked once, answered, and the last words are true."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -46,8 +47,8 @@ def start(environment, tmp_path):
     """Starts the program and lets it run."""
     with contextlib.ExitStack() as running:
 
-        def run(*arguments, **settings):
-            pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        def run(*arguments, stdout=subprocess.PIPE, **settings):
+            pipes = {"stdin": subprocess.PIPE, "stdout": stdout, "stderr": subprocess.PIPE}
             words = [PROGRAM, *map(str, arguments)]
             process = subprocess.Popen(words, env={**environment, **settings}, cwd=tmp_path, text=True, **pipes)
             running.enter_context(process)
@@ -82,11 +83,11 @@ def test_where_the_database_stays_away_it_is_said_up_to_which_line_there_are_ans
     monkeypatch.setattr("booking_cli.database.RECONNECT_SECONDS", 0.0)
     proxy.answer_commit(then=lambda: None)
     proxy.cut_after_commit(then=proxy.refuse)
-    ran = booking("book", "--from", path, "-o", "json", BOOKING_DATABASE_URL=proxy.url)
+    ran = booking("book", "--from", path, "-o", "json", "--jobs", 1, BOOKING_DATABASE_URL=proxy.url)
     assert (ran.status, ran.error["code"]) == (6, "outcome_unknown")
-    assert "The lines up to 3 are answered." in ran.error["message"]
+    assert "The lines up to 5 are answered." in ran.error["message"]
     assert "safe to run it again" in ran.error["message"]
-    assert [answer["line"] for answer in ran.json] == [2, 3]
+    assert [answer["code"] or answer["status"] for answer in ran.json] == ["PENDING"] * 2 + ["outcome_unknown"] * 2
 
 
 def test_atomic_lines_of_which_nobody_knows_are_not_answered(booking, proxy, path, monkeypatch):
@@ -135,19 +136,15 @@ def test_the_second_ctrl_c_leaves_what_never_ends(booking, raw, sql, path, monke
     assert "it is not known which lines" in ran.error["message"]
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(start, slots):
-    process = start("book", "--from", "-", "-o", "ndjson")
-    lines = "".join(f"{number},Pat,pat@example.com\n" for number in range(10_000, 20_000))
-
-    process.stdin.write(HEADER + lines[:100_000])
-    process.stdin.flush()
+def test_a_reader_that_goes_away_is_an_error_because_lines_were_not_tried(start, path):
+    path.write_text(HEADER + "".join(f"{number},Pat,pat@example.com\n" for number in range(1, 20_001)))
+    process = start("book", "--from", path, "-o", "ndjson")
     process.stdout.readline()
     process.stdout.close()
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(lines[100_000:])
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
-    assert (process.stderr.read(), process.wait(PATIENCE_SECONDS)) == ("", 0)
+    assert process.wait(PATIENCE_SECONDS) == 1
+    error = json.loads(process.stderr.read())["error"]
+    assert error["code"] == "output_failed"
+    assert "safe to run it again" in error["message"]
 
 
 def test_two_batches_after_the_same_slots_book_each_slot_once(opened, sql, slots):
@@ -163,12 +160,78 @@ def test_two_batches_after_the_same_slots_book_each_slot_once(opened, sql, slots
             Wish(line, slot, f"{patient} {slot}", "p@x.de", None, False, f"{patient}-{slot}", False)
             for line, slot in enumerate(order, start=1)
         ]
-        return repository.book(opened, wishes, terms)
+        return repository.book(repository.Apart(opened.database), opened, wishes, terms).answers
 
     one, other = at_once(lambda: book("Ana", numbers), lambda: book("Bo", numbers[::-1]))
     won = [answer.slot_id for answer in [*one, *other] if answer.code is None]
     assert sorted(won) == numbers == booked(sql)
     assert {answer.code for answer in [*one, *other]} == {None, "slot_taken"}
+
+
+def test_lines_behind_somebody_who_locks_a_slot_are_busy_and_what_was_booked_stands(booking, raw, sql, path, by_twos):
+    rival = raw()
+    rival.execute(RIVAL)
+    ran = booking("book", "--from", path, "-o", "json", "--jobs", 1, BOOKING_STATEMENT_TIMEOUT="0.5")
+    rival.rollback()
+    assert (ran.status, ran.error["code"]) == (6, "busy")
+    assert [answer["code"] or answer["status"] for answer in ran.json] == ["PENDING", "PENDING", "busy", "busy"]
+    assert "The lines up to 5 are answered." in ran.error["message"]
+    assert booked(sql) == [1, 2]
+
+
+def test_after_a_failure_no_later_line_is_booked(booking, raw, sql, path, by_twos):
+    rival = raw()
+    rival.execute(RIVAL.replace("id = 3", "id = 1"))
+    ran = booking("book", "--from", path, "-o", "json", "--jobs", 1, BOOKING_STATEMENT_TIMEOUT="0.5")
+    rival.rollback()
+    assert [(answer["line"], answer["code"]) for answer in ran.json] == [(2, "busy"), (3, "busy")]
+    assert booked(sql) == []
+
+
+def test_what_was_booked_in_an_earlier_turn_is_answered_where_a_later_one_fails(booking, raw, sql, path, held):
+    """Slot 2 has a hold that has lapsed, on which somebody else has a lock: it is only come to after the others."""
+    rival = raw()
+    rival.execute("SELECT FROM bookings WHERE slot_id = 2 FOR UPDATE")
+    path.write_text(HEADER + "2,Ida,ida@example.com\n4,Tom,tom@example.com\n")
+    ran = booking("book", "--from", path, "-o", "json", BOOKING_STATEMENT_TIMEOUT="0.5")
+    rival.rollback()
+    assert (ran.status, [answer["code"] for answer in ran.json]) == (6, ["busy", None])
+    assert sql("SELECT patient_name FROM bookings WHERE slot_id = 4") == [{"patient_name": "Tom"}]
+
+
+def test_ctrl_c_while_answers_are_written_waits_until_they_are(start, sql, slots, tmp_path):
+    path = tmp_path / "many.csv"
+    path.write_text(HEADER + "".join(f"{number},Pat,pat@example.com\n" for number in range(1, 20_001)))
+    process = start("book", "--from", path, "-o", "json", "--allow-overlap")
+    process.stdout.read(10)  # and then nothing, so that it waits for us
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 130
+    # The beginning was read above.
+    shown = json.loads("[" + stdout[stdout.index("{", 1) :] if not stdout.startswith("[") else stdout)
+    assert [answer["line"] for answer in shown][-1] < 20_001
+    assert f"The lines up to {shown[-1]['line']} are answered." in json.loads(stderr)["error"]["message"]
+
+
+@pytest.mark.parametrize("options", [(), ("--atomic",)], ids=["each", "atomic"])
+def test_a_full_disk_is_told_with_what_became_of_the_lines(start, path, sql, options):
+    with open("/dev/full", "w") as full:
+        process = start("book", "--from", path, "-o", "csv", *options, stdout=full)
+        _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    assert "The answers could not be written on: No space left on device. What was booked stays booked" in stderr
+    assert len(booked(sql)) == 4
+
+
+def test_where_there_is_no_room_for_temporary_files_nothing_is_booked(booking, path, sql, monkeypatch):
+    def no_room(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("booking_cli.repository.atomic_batches.pickle.dump", no_room)
+    ran = booking("book", "--from", path, "-o", "json", "--atomic")
+    assert (ran.status, ran.json, ran.error["code"]) == (1, [], "output_failed")
+    assert "Nothing was booked: there is no room" in ran.error["message"]
+    assert booked(sql) == []
 
 
 @pytest.mark.parametrize(

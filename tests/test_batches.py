@@ -1,5 +1,6 @@
 """`book --from`: many bookings from a file, an answer for each line, and the rules of `book`."""
 
+import itertools
 import json
 
 import pytest
@@ -19,6 +20,13 @@ def batch(booking, tmp_path):
         return booking("book", "--from", path, "-o", "ndjson", *options, **settings)
 
     return run
+
+
+@pytest.fixture
+def two_doctors(slots, sql):
+    """A second doctor with slots 5 to 8, at the times of the first one's slots 1 to 4."""
+    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Bo', 'x', 'bo@x.de')")
+    sql("INSERT INTO slots (doctor_id, starts_at, ends_at) SELECT 2, starts_at, ends_at FROM slots ORDER BY id")
 
 
 def answers(ran):
@@ -124,6 +132,61 @@ def test_for_people_a_table_shows_what_was_refused_and_counts_the_rest(batch, sl
     assert ran.stdout.startswith("1 of 2 lines booked, 1 refused.\n")
     assert "There is no slot 99." in ran.stdout
     assert "pat@example.com" not in ran.stdout
+
+
+def test_where_nothing_of_a_file_was_booked_no_line_is_answered_as_booked(batch, slots, contents):
+    before = contents()
+    lines = [f"{slots[0]},Pat,pat@example.com,r"] * 2 + ["99,Ida,ida@example.com,x"]
+    ran = batch(*lines, header=f"{HEADER},request_id", options=["--atomic"])
+    assert (ran.status, codes(ran)) == (4, ["not_made", "not_made", "not_found"])
+    assert {answer["reference"] for answer in answers(ran)} == {None}
+    assert contents() == before
+
+
+def test_for_people_a_table_shows_why_nothing_of_a_file_was_booked(batch, slots):
+    ran = batch(f"{slots[0]},Pat,pat@example.com", "99,Ida,ida@example.com", options=["--atomic", "-o", "table"])
+    assert ran.stdout.startswith("0 of 2 lines booked, 1 refused.\n")
+    assert "There is no slot 99." in ran.stdout
+    assert "not_made" not in ran.stdout
+    assert "Nothing was booked: 1 of 2 lines were refused." in ran.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--atomic",), ("--jobs", "3")], ids=["each", "atomic", "jobs"])
+def test_who_is_behind_a_refused_line_gets_the_slot_in_the_order_of_the_lines(batch, two_doctors, options):
+    """Pat cannot have slot 1, so that slot 5, at the same time, is Pat's and not Tom's who comes after."""
+    batch("1,Zoe,zoe@example.com")
+    ran = batch("1,Pat,pat@example.com", "5,Pat,pat@example.com", "5,Tom,tom@example.com", options=options)
+    assert codes(ran) == ["slot_taken", "not_made" if "--atomic" in options else "PENDING", "slot_taken"]
+    assert answers(ran)[2]["message"] == "Slot 5 is taken: line 3 has it. Choose another one."
+
+
+@pytest.mark.usefixtures("two_doctors")
+@pytest.mark.parametrize("options", [(), ("--jobs", "2"), ("--jobs", "3")], ids=["usual", "2 jobs", "3 jobs"])
+def test_a_patient_on_lines_that_are_far_apart_is_at_one_place_at_a_time(batch, slots, options, monkeypatch):
+    monkeypatch.setattr("booking_cli.commands.batches.CHUNK", 1)
+    ran = batch("1,Pat,pat@example.com", "2,Ida,ida@example.com", "5,PAT,pat@example.com", options=options)
+    assert codes(ran) == ["PENDING", "PENDING", "patient_overlap"]
+
+
+@pytest.mark.usefixtures("two_doctors")
+def test_a_chain_of_lines_that_each_overlap_the_one_before_is_booked_in_their_order(batch, sql):
+    """The slots of doctor 2 begin in the middle of those of doctor 1."""
+    sql("DELETE FROM slots WHERE id > 4")
+    sql(
+        "INSERT INTO slots (doctor_id, starts_at, ends_at) SELECT 2, starts_at + interval '15 min', ends_at + interval '15 min'"
+        " FROM slots ORDER BY id"
+    )
+    ran = batch(*(f"{slot},Pat,pat@example.com" for slot in (1, 9, 2, 10, 3, 11)))
+    assert codes(ran) == ["PENDING", "patient_overlap"] * 3
+
+
+def test_holds_that_would_have_lapsed_when_they_are_reported_are_refused(batch, slots, sql, monkeypatch):
+    moments = itertools.count(step=60)
+    monkeypatch.setattr("booking_cli.repository.atomic_batches.time.monotonic", lambda: next(moments))
+    ran = batch(f"{slots[0]},Pat,pat@example.com", options=["--atomic", "--hold", "1"])
+    assert (ran.status, codes(ran)) == (4, ["not_made"])
+    assert "the holds would have lapsed. Use a longer --hold." in ran.error["message"]
+    assert sql("SELECT 1 FROM bookings") == []
 
 
 @pytest.mark.parametrize("options", [(), ("--atomic",), ("--jobs", "3")], ids=["each", "atomic", "jobs"])

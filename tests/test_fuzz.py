@@ -84,7 +84,7 @@ def test_a_formula_is_noticed(complaints, monkeypatch):
 
 
 def test_json_that_is_none_is_noticed(complaints, monkeypatch):
-    monkeypatch.setattr(json, "dumps", lambda thing: repr(json.plain(thing)))
+    monkeypatch.setattr(json, "dumps", repr)
     assert any("not JSON" in complaint for complaint in complaints("doctors list", output="json"))
 
 

@@ -19,7 +19,7 @@ def lines_of(content, confirms=False):
 
 def told(content):
     """What each line became: the slot that is wished for, or a bad line's sentence."""
-    return [(line.line, line.slot_id if isinstance(line, Wish) else str(line.error)) for line in lines_of(content)]
+    return [(line.line, line.slot_id if isinstance(line, Wish) else str(line.why)) for line in lines_of(content)]
 
 
 def test_the_columns_of_csv_come_in_any_order():
@@ -96,7 +96,7 @@ def test_a_header_that_does_not_fit_is_one_sentence_at_once(header, words):
 def test_a_bad_line_of_csv_has_a_reason_and_the_others_are_read(bad, words):
     first, second, third = lines_of(HEADER + GOOD + bad + b"\n" + GOOD)
     assert isinstance(second, BadLine)
-    assert words in str(second.error)
+    assert words in second.why
     assert (first.line, second.line, third.line) == (2, 3, 4 + bad.count(b"\n"))
 
 
@@ -124,7 +124,7 @@ def test_a_bad_line_of_ndjson_has_a_reason_and_the_others_are_read(bad, words):
     good = json.dumps({"slot_id": 1, "name": "Pat", "email": "pat@example.com"}).encode() + b"\n"
     first, second, third = lines_of(good + bad + b"\n" + good)
     assert isinstance(second, BadLine)
-    assert words in str(second.error)
+    assert words in second.why
     assert (first.line, second.line, third.line) == (1, 2, 3)
 
 

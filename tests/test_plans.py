@@ -81,6 +81,8 @@ QUERIES = [
     ("bookings.history", {"id": 7}),
     ("batches.find_requests", {"request_ids": ["r-1", "r-2"]}),
     ("batches.book", {"lines": LINES, "hold_minutes": 2, "actor": "tester"}),
+    ("batches.book_around", {"lines": LINES, "hold_minutes": 2, "actor": "tester"}),
+    ("batches.spans", {"lines": LINES}),
     ("batches.why_not_booked", {"lines": LINES}),
     ("batches.release_lapsed_holds", {"takers": LINES, "actor": "tester"}),
     ("doctors.delete", {"id": 3}),

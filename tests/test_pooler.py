@@ -36,6 +36,7 @@ ROOMS = [
     "test_request_id",
     "test_stats",
     "test_races",
+    "test_batches",
 ]
 SETTINGS = "SELECT name, setting FROM pg_settings WHERE name <> 'application_name' ORDER BY name"
 

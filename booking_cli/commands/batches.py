@@ -1,34 +1,29 @@
 """`booking book --from`: many bookings from a file, with an answer for each of its lines."""
 
-import contextlib
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures import CancelledError, Future
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, BinaryIO
 
 import typer
 
+from booking_cli.commands.answers import Answers
 from booking_cli.commands.base import FORM, open_book
-from booking_cli.errors import (
-    BookingError,
-    Busy,
-    DatabaseUnavailable,
-    Interrupted,
-    InvalidInput,
-    OutcomeUnknown,
-    Refused,
-)
+from booking_cli.errors import InvalidInput
 from booking_cli.inputs import quote
 from booking_cli.output import Format, Many, One, Result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Set
+
     from booking_cli.lines import Line
-    from booking_cli.models import LineAnswer
+    from booking_cli.repository.batches import Outcome
     from booking_cli.workers import Workers
 
-CHUNK = 1000
+CHUNK = 2000
+# While one thread waits for the database, another makes ready; more only pay where the database has more processors.
+USUAL_JOBS = 2
 MAX_JOBS = 20
 _BUFFER_BYTES = 2**18
 # How long the main thread, which reads and writes lines, keeps a thread waiting whose answer from the database is there. With
@@ -36,7 +31,6 @@ _BUFFER_BYTES = 2**18
 _SWITCH_SECONDS = 0.0002
 # A table is for people, who look at so many refusals before they take another form of output.
 _MOST_IN_A_TABLE = 200
-_RUN_AGAIN = "It is safe to run it again: what has a request_id is booked once, and the slots of other lines that were booked are taken."
 
 
 def book(
@@ -46,123 +40,60 @@ def book(
     confirm: bool,
     hold: Decimal | None,
     allow_overlap: bool,
-    jobs: int,
+    jobs: int | None,
     atomic: bool,
 ) -> Result:
     """Book what stands on the lines of a file."""
-    _check_jobs(jobs, atomic)
+    threads = _threads(jobs, atomic)
     from booking_cli import line_files
     from booking_cli.models import LineAnswer
     from booking_cli.output.progress import progress
 
-    lines = line_files.read(_open(ctx, path), confirms=confirm)
-    opened = open_book(ctx, pool_size=0 if atomic else jobs)
+    chunks = _chunks(line_files.read(_open(ctx, path), confirms=confirm))
+    opened = open_book(ctx, pool_size=0 if atomic else threads)
     from booking_cli.repository import atomic_batches, batches
 
     terms = batches.Terms(hold or opened.hold_minutes, allow_overlap)
+    answers = Answers(atomic=atomic)
     if atomic:
-        answers = Answers(atomic_batches.book(opened, _chunks(lines), terms), atomic=True)
+        answers.take(atomic_batches.book(opened, chunks, terms, answers.reach))
     else:
-        from booking_cli.workers import Workers
-
         sys.setswitchinterval(_SWITCH_SECONDS)
-        workers: Workers[list[Line], list[LineAnswer]] = Workers(jobs, lambda chunk: batches.book(opened, chunk, terms))
+        way = batches.Apart(opened.database)
+        workers = _workers(threads, allow_overlap, lambda lines: batches.book(way, opened, lines, terms))
         ctx.call_on_close(workers.close)
-        answers = Answers(_in_order(workers, _chunks(lines)))
+        answers.take(workers.results(chunks))
     form: Format = ctx.meta[FORM]
-    # A bar and the lines of the answer on one terminal would be written over one another.
-    if form is Format.TABLE or not sys.stdout.isatty():
-        ctx.with_resource(progress("Booking", lambda: f"{answers.lines} lines"))
+    many = Many(LineAnswer, answers, "line", failure=answers.failure, cut_off=answers.cut_off)
     if form is not Format.TABLE:
-        return Many(LineAnswer, answers, "line", failure=answers.failure)
-    refusals = list(itertools.islice((answer for answer in answers if answer.code), _MOST_IN_A_TABLE))
-    for _ in answers:
-        pass  # the others are only counted
-    more = (
-        f", the first {_MOST_IN_A_TABLE} of them here; all are shown with -o csv"
-        if answers.refused > len(refusals)
-        else ""
+        # A bar and the lines of the answer on one terminal would be written over one another.
+        if not sys.stdout.isatty():
+            ctx.with_resource(progress("Booking", answers.progress))
+        return many
+    with progress("Booking", answers.progress):
+        refusals = list(itertools.islice(answers.refusals(), _MOST_IN_A_TABLE))
+        for _ in answers:
+            pass  # the others are only counted
+    left_out = answers.refused - len(refusals)
+    more = f", the first {_MOST_IN_A_TABLE} of them here; all are shown with -o csv" if left_out else ""
+    headline = (
+        f"{answers.booked} of {answers.lines} line{'s' * (answers.lines != 1)} booked, {answers.refused} refused{more}."
     )
-    many = Many(LineAnswer, refusals, "line", failure=answers.failure) if refusals else None
-    done = answers.lines - answers.refused
-    headline = f"{done} of {answers.lines} line{'s' * (answers.lines != 1)} booked, {answers.refused} refused{more}."
-    if many is None and (failure := answers.failure()):
-        raise failure
-    return One(None, headline, details=False, many=many)
+    shown = many._replace(rows=refusals) if refusals else None
+    return One(None, headline, details=False, many=shown, failure=answers.failure)
 
 
-class Answers:
-    """The answers, counted as they are shown; afterwards `failure` is what to end with."""
+def _workers(jobs: int, allow_overlap: bool, work: "Callable[[list[Line]], Outcome]") -> "Workers[list[Line], Outcome]":
+    from booking_cli.lines import Wish, patient_mark
+    from booking_cli.workers import Workers
 
-    def __init__(self, chunks: "Iterator[list[LineAnswer]]", *, atomic: bool = False) -> None:
-        self._rows = itertools.chain.from_iterable(self._counted(chunks))
-        self._atomic = atomic
-        self._error: BookingError | None = None
-        self._last = 0
-        self.lines = self.refused = 0
+    def marks(lines: "list[Line]") -> "Set[object]":
+        """Return what lines want: those that want the same keep their order."""
+        wishes = [line for line in lines if isinstance(line, Wish)]
+        patients = () if allow_overlap else map(patient_mark, wishes)
+        return {*(wish.slot_id for wish in wishes), *(wish.request_id for wish in wishes), *patients}
 
-    def __iter__(self) -> "Iterator[LineAnswer]":
-        return self._rows
-
-    def failure(self) -> BookingError | None:
-        """Return what to end with once the answers have been shown."""
-        match self._error:
-            case None if self.refused:
-                return Refused(f"{self.refused} of {self.lines} lines were not booked.")
-            case OutcomeUnknown():
-                return OutcomeUnknown(None, f"{self._reach()} {_RUN_AGAIN}")
-            case Busy() | DatabaseUnavailable() | Interrupted() if not self._atomic:
-                return type(self._error)(f"{self._error} {self._reach()} {_RUN_AGAIN}")
-        return self._error
-
-    def _reach(self) -> str:
-        if self._atomic:
-            return ""
-        return f"The lines up to {self._last} are answered." if self._last else "No line is answered."
-
-    def _counted(self, chunks: "Iterator[list[LineAnswer]]") -> "Iterator[list[LineAnswer]]":
-        try:
-            for answers in chunks:
-                self.lines += len(answers)
-                self.refused += sum(answer.code is not None for answer in answers)
-                self._last = answers[-1].line
-                yield answers
-        except BookingError as error:
-            self._error = error
-
-
-def _in_order(
-    workers: "Workers[list[Line], list[LineAnswer]]", chunks: "Iterable[list[Line]]"
-) -> "Iterator[list[LineAnswer]]":
-    """Return the answers chunk by chunk; after an error, or Ctrl-C, also those of what was in hand, and only then raise it."""
-    results = workers.results(chunks)
-    failure: BookingError
-    in_hand: list[Future[list[LineAnswer]]] = []
-    while True:
-        in_hand.clear()
-        try:
-            if (result := next(results, None)) is None:
-                return
-            in_hand.append(result)
-            answers = result.result()
-        except BookingError as error:
-            in_hand.clear()
-            failure = error
-            break
-        except KeyboardInterrupt:
-            failure = Interrupted("Interrupted; what was booked before is whole and stays.")
-            break
-        yield answers
-    try:
-        workers.stop()
-        in_hand.extend(workers.rest())
-        for result in in_hand:
-            with contextlib.suppress(BookingError, CancelledError):
-                yield result.result()
-    except KeyboardInterrupt:
-        workers.abandon()
-        raise Interrupted("Interrupted; it is not known which lines after those answered were booked.") from None
-    raise failure
+    return Workers(jobs, work, is_last=lambda outcome: outcome.failure is not None, marks=marks)
 
 
 def _chunks(lines: "Iterator[Line]") -> "Iterator[list[Line]]":
@@ -170,19 +101,24 @@ def _chunks(lines: "Iterator[Line]") -> "Iterator[list[Line]]":
         yield chunk
 
 
-def _check_jobs(jobs: int, atomic: bool) -> None:
-    if atomic and jobs > 1:
+def _threads(jobs: int | None, atomic: bool) -> int:
+    """Return how many lots of lines are worked on at a time; raises InvalidInput."""
+    if atomic and (jobs or 1) > 1:
         raise InvalidInput("Use either --atomic or --jobs: what is made as a whole is made on one connection.")
-    if jobs > MAX_JOBS:
+    if atomic:
+        return 1
+    if (jobs or 1) > MAX_JOBS:
         raise InvalidInput(f"--jobs goes from 1 to {MAX_JOBS}; each takes a connection to the database.")
-    if jobs > 1:
-        from booking_cli import settings
+    from booking_cli import settings
 
-        most = settings.load().pool_size
-        if jobs > most:
-            raise InvalidInput(
-                f"--jobs {jobs} is more than BOOKING_POOL_SIZE, which is {most}. Use fewer, or set it higher."
-            )
+    most = settings.load().pool_size
+    if jobs is None:
+        return min(USUAL_JOBS, most)
+    if jobs > most:
+        raise InvalidInput(
+            f"--jobs {jobs} is more than BOOKING_POOL_SIZE, which is {most}. Use fewer, or set it higher."
+        )
+    return jobs
 
 
 def _open(ctx: typer.Context, path: str) -> BinaryIO:

@@ -93,7 +93,9 @@ def book(
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(metavar="N", parser=checked(parse_count), help="With --from: so many at a time, 1 to 20."),
+        typer.Option(
+            metavar="N", parser=checked(parse_count), help="With --from: so many at a time, 1 to 20; usually 2."
+        ),
     ] = None,
     atomic: Annotated[bool, typer.Option("--atomic", help="With --from: all lines or none.")] = False,
 ) -> Result:
@@ -111,7 +113,7 @@ def book(
         from booking_cli.commands import batches
 
         return batches.book(
-            ctx, path, confirm=confirm, hold=hold, allow_overlap=allow_overlap, jobs=jobs or 1, atomic=atomic
+            ctx, path, confirm=confirm, hold=hold, allow_overlap=allow_overlap, jobs=jobs, atomic=atomic
         )
     if jobs is not None or atomic:
         raise InvalidInput("--jobs and --atomic are for many bookings, with --from.")

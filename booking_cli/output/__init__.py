@@ -24,7 +24,8 @@ class Format(StrEnum):
 class Many(NamedTuple):
     """Things of one kind; `rows` may hold one more than `limit`, which says that there are more.
 
-    `failure` is what to end with once they have been shown; it can be asked for then.
+    `failure` is what to end with once they have been shown; it can be asked for then. `cut_off` returns what to end with where
+    they cannot be shown to their end, for a reason in words; unless it is given, a reader who goes away has seen enough.
     """
 
     kind: type
@@ -32,33 +33,43 @@ class Many(NamedTuple):
     noun: str
     zone: str | None = None
     limit: int | None = None
-    failure: BookingError | Callable[[], BookingError | None] | None = None
+    failure: "Failure" = None
+    cut_off: Callable[[str], BookingError] | None = None
 
 
 class One(NamedTuple):
-    """One thing. For people, a `headline` goes before its details; `many`, or just the headline, can stand for them."""
+    """One thing. For people, a `headline` goes before its details; `many`, or just the headline, can stand for them.
+
+    `failure` is what to end with once it has been shown.
+    """
 
     thing: Any
     headline: str = ""
     details: bool = True
     many: Many | None = None
+    failure: "Failure" = None
 
 
+Failure = BookingError | Callable[[], BookingError | None] | None
 Result = One | Many
 
 
 def show(result: Result, form: Format) -> None:
     """Write `result` to stdout, and to stderr what is not data; raises OutputFailed where stdout takes no more."""
+    cut_off = result.cut_off if isinstance(result, Many) else None
     try:
         _show(result, form)
-    except BrokenPipeError:
-        raise
+        sys.stdout.flush()
     except OSError as error:
+        if cut_off is not None:
+            raise cut_off(error.strerror or "nobody reads them") from error
+        if isinstance(error, BrokenPipeError):
+            raise
         raise _failed(error) from error
-    flush()
     many = result if isinstance(result, Many) else result.many
-    if many is not None and (failure := many.failure() if callable(many.failure) else many.failure):
-        raise failure
+    for failure in (result.failure, many and many.failure):
+        if ending := failure() if callable(failure) else failure:
+            raise ending
 
 
 def flush() -> None:

@@ -4,6 +4,7 @@ Written in ASCII, so that it is the same under every locale, and no name can act
 """
 
 import datetime as dt
+import functools
 import json
 import sys
 from collections.abc import Iterable
@@ -53,9 +54,17 @@ def _objects(value: Any) -> Any:
     if isinstance(value, list):
         return [_objects(item) for item in value]
     if isinstance(value, tuple):
-        things = value._asdict()  # type: ignore[attr-defined]
-        return {name: _objects(field) if isinstance(field, list) else field for name, field in things.items()}
+        fields: dict[str, Any] = dict(zip(value._fields, value, strict=True))  # type: ignore[attr-defined]
+        for name in _lists_of(type(value)):
+            fields[name] = [_objects(item) for item in fields[name]]
+        return fields
     return value
+
+
+@functools.cache
+def _lists_of(kind: type) -> list[str]:
+    """Return the names of the fields that hold several things."""
+    return [name for name, hint in kind.__annotations__.items() if getattr(hint, "__origin__", None) is list]
 
 
 # Made once: to make it takes longer than to write a thing.

@@ -31,8 +31,10 @@ def _draw(what: str, done: Callable[[], str], over: threading.Event) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # Unless it is told not to, rich sends what is written to stdout meanwhile to the terminal as well.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
         task = bar.add_task(what, total=None, done=done())
         while not over.wait(_REFRESH_SECONDS):
             bar.update(task, done=done())

@@ -4,44 +4,55 @@ The lines wait in a temporary file, because the transaction may have to begin ag
 been committed. So a file of any length takes no more memory than a few of its lines.
 """
 
+import contextlib
 import pickle
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple, TypeVar
 
 from booking_cli.book import Book
 from booking_cli.database import Transaction
-from booking_cli.errors import Refused
-from booking_cli.lines import Line, Wish
-from booking_cli.models import LineAnswer
+from booking_cli.errors import OutputFailed, Refused
+from booking_cli.lines import Line, Wish, patient_mark
+from booking_cli.models import NOT_MADE, LineAnswer
 from booking_cli.repository import batches
-from booking_cli.repository.batches import Terms
+from booking_cli.repository.batches import Outcome, Settled, Terms
+from booking_cli.turns import Span
 
 T = TypeVar("T")
 
-NOT_MADE = "not_made"
-_WHY_NOT_MADE = "Not booked, because other lines were refused."
+_WHY_NOT_MADE = "Not booked, because nothing of the file was."
 # Of a filter that tells which patients may be on an earlier line: with a million of them it errs once in a hundred times.
 _FILTER_BITS = 2**27
 
 
-def book(book: Book, chunks: Iterable[Sequence[Line]], terms: Terms) -> Iterator[list[LineAnswer]]:
-    """Book all lines or none, and return their answers; raises Refused after the answers where nothing was booked."""
-    with tempfile.TemporaryFile() as waiting, tempfile.TemporaryFile() as answered:
-        _spool(book, chunks, terms, waiting)
+def book(book: Book, chunks: Iterable[Sequence[Line]], terms: Terms, tell: Callable[[int], None]) -> Iterator[Outcome]:
+    """Book all lines or none, and return their answers; with the last of them, why nothing was booked.
+
+    `tell` gets the number of lines that were gone through so far; it begins anew where the transaction does. Raises
+    OutputFailed where there is no room for the temporary files; then nothing was booked.
+    """
+    with contextlib.ExitStack() as files:
+        with _room_or_failure():
+            waiting, answered = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+            _spool(book, chunks, terms, waiting, tell)
 
         def work(tx: Transaction) -> tuple[str, str] | None:
-            return _book(tx, book, terms, waiting, answered)
+            with _room_or_failure():
+                return _book(tx, book, terms, waiting, answered, tell)
 
+        failure = None
         try:
             book.database.write(work, stands=batches.stands)
-            failure = None
         except _NothingBooked as error:
             failure = error.refusal
         for answers, new in _unpickled(answered):
-            yield [_not_made(answer) if answer.line in new else answer for answer in answers] if failure else answers
+            yield Outcome(
+                [_not_made(answer) if answer.line in new else answer for answer in answers] if failure else answers
+            )
         if failure:
-            raise failure
+            yield Outcome([], failure)
 
 
 class _NothingBooked(Exception):
@@ -53,11 +64,12 @@ class _NothingBooked(Exception):
 
 
 class _Chunk(NamedTuple):
-    """Some lines; the answers that are known before the transaction; and the lines to ask about within it."""
+    """Some lines, the answers that are known before the transaction, and the lines to ask about within it."""
 
     lines: Sequence[Line]
-    answers: dict[int, LineAnswer]
-    asked: set[int]
+    answers: Mapping[int, LineAnswer]
+    spans: Mapping[int, Span]
+    asked: Sequence[Wish]
 
 
 class _Within:
@@ -72,8 +84,8 @@ class _Within:
     def read_what_lasts(self, work: Callable[[Transaction], T]) -> T:
         return work(self._tx)
 
-    def write(self, work: Callable[[Transaction], T], *, stands: Callable[[Transaction, T], bool]) -> T:  # noqa: ARG002  # asked of the whole
-        return work(self._tx)
+    def write(self, work: Callable[[Transaction, str], T], stands: Callable[[Transaction, T], bool]) -> T:  # noqa: ARG002  # asked of the whole
+        return work(self._tx, batches.BOOK_AROUND)  # after an error nothing could go on
 
 
 class _Patients:
@@ -84,46 +96,78 @@ class _Patients:
 
     def met_before(self, wish: Wish) -> bool:
         """Remember the patient of a wish, and tell whether it may have been met before."""
-        place = hash((wish.patient_email.casefold(), wish.patient_name.casefold())) % _FILTER_BITS
+        place = hash(patient_mark(wish)) % _FILTER_BITS
         byte, bit = place >> 3, 1 << (place & 7)
         met = bool(self._bits[byte] & bit)
         self._bits[byte] |= bit
         return met
 
 
-def _spool(book: Book, chunks: Iterable[Sequence[Line]], terms: Terms, waiting: IO[bytes]) -> None:
+def _spool(
+    book: Book, chunks: Iterable[Sequence[Line]], terms: Terms, waiting: IO[bytes], tell: Callable[[int], None]
+) -> None:
     """Write the lines to a file, with what must be asked before: reads are kept out of the transaction that writes."""
-    patients = _Patients()
+    patients, way, count = _Patients(), batches.Apart(book.database), 0
     for lines in chunks:
-        wishes = [line for line in lines if isinstance(line, Wish)]
-        answers, behind = batches.look_before(book.database, book, wishes, terms)
+        wishes, settled = [line for line in lines if isinstance(line, Wish)], Settled()
+        spans = batches.look(way, book, wishes, terms, settled)
         # Within the transaction it is only asked about patients who may be on an earlier line as well.
-        asked = set() if terms.allow_overlap else {wish.line for wish in wishes if patients.met_before(wish)}
-        if behind:
-            asked.update(wish.line for wish in wishes)
-        pickle.dump(_Chunk(lines, answers, asked), waiting)
+        asked = [] if terms.allow_overlap else [wish for wish in wishes if patients.met_before(wish)]
+        _pickle(_Chunk(lines, settled.answers, spans, asked), waiting)
+        count += len(lines)
+        tell(count)
 
 
-def _book(tx: Transaction, book: Book, terms: Terms, waiting: IO[bytes], answered: IO[bytes]) -> tuple[str, str] | None:
+def _book(
+    tx: Transaction, book: Book, terms: Terms, waiting: IO[bytes], answered: IO[bytes], tell: Callable[[int], None]
+) -> tuple[str, str] | None:
     """Book all lines, and return the request id and the reference of one of them; raises _NothingBooked."""
     answered.seek(0)
     answered.truncate()
+    begun, holds = time.monotonic(), False
     one: tuple[str, str] | None = None
     count = refused = 0
     for chunk in _unpickled(waiting):
-        wishes = [line for line in chunk.lines if isinstance(line, Wish) and line.line not in chunk.answers]
-        settled = batches.settle(_Within(tx), book, wishes, terms, chunk.asked)
-        known = chunk.answers | settled.answers
-        answers = [known[line.line] if isinstance(line, Wish) else batches.bad(line) for line in chunk.lines]
-        pickle.dump((answers, settled.new), answered)
+        settled, way = Settled(dict(chunk.answers)), _Within(tx)
+        wishes = [line for line in chunk.lines if isinstance(line, Wish)]
+        if asked := [wish for wish in chunk.asked if wish.line not in settled.answers]:
+            batches.refuse_busy(book, asked, batches.find_busy(tx, asked), settled)
+        batches.settle(way, book, wishes, terms, chunk.spans, settled)
+        answers = batches.in_order(chunk.lines, settled.answers)
+        _pickle((answers, settled.new), answered)
         count += len(answers)
         refused += sum(answer.code is not None for answer in answers)
+        holds = holds or any(answer.status == "PENDING" for answer in answers)
         if one is None and settled.new:
             made = settled.answers[min(settled.new)]
             one = str(made.request_id), str(made.reference)
+        tell(count)
     if refused:
         raise _NothingBooked(Refused(f"Nothing was booked: {refused} of {count} lines were refused."))
+    took = time.monotonic() - begun
+    if holds and took >= terms.hold_minutes * 60:
+        raise _NothingBooked(
+            Refused(
+                f"Nothing was booked: it took {took:.0f} seconds, and the holds would have lapsed. Use a longer --hold."
+            )
+        )
     return one
+
+
+@contextlib.contextmanager
+def _room_or_failure() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputFailed(
+            f"Nothing was booked: there is no room for a temporary file in {tempfile.gettempdir()} ({error.strerror}). "
+            "Set TMPDIR to another folder."
+        ) from error
+
+
+def _pickle(thing: object, file: IO[bytes]) -> None:
+    pickle.dump(thing, file)
+    file.flush()  # so that where there is no room, it is said here
 
 
 def _unpickled(file: IO[bytes]) -> Iterator[Any]:

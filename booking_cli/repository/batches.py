@@ -1,28 +1,35 @@
 """Many bookings: some lines of a file at a time, with one statement for all of them, and an answer for each.
 
-The rules are those of `bookings.book`. Lines that could come in each other's way are taken one after the other: the earlier
-one wins.
+The rules are those of `bookings.book`, line after line. What can be booked at once is booked at once; lines that come in each
+other's way take turns.
 """
 
+import datetime as dt
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
+
+from psycopg import errors as pg
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
-from booking_cli.database import Transaction
+from booking_cli.database import Database, Transaction
+from booking_cli.database_errors import violates
 from booking_cli.errors import BookingError, Busy, PatientOverlap, RequestIdReused, SlotTaken
-from booking_cli.lines import BadLine, Line, Wish
+from booking_cli.lines import BadLine, Line, Wish, patient_mark
 from booking_cli.models import LineAnswer
-from booking_cli.references import new_reference
+from booking_cli.references import new_references
 from booking_cli.repository import refusals
+from booking_cli.repository.bookings import MAX_ROUNDS
+from booking_cli.turns import Span, Turns
 
 T = TypeVar("T")
 
-# A slot can be lost and become free again between two looks; more often than this is somebody's mistake.
-_MAX_ROUNDS = 10
+BOOK = "batches.book"
+BOOK_AROUND = "batches.book_around"
 
 
 class Terms(NamedTuple):
@@ -32,16 +39,23 @@ class Terms(NamedTuple):
     allow_overlap: bool
 
 
+class Outcome(NamedTuple):
+    """The answers of some lines in their order; `failure` is why no further ones should be tried."""
+
+    answers: list[LineAnswer]
+    failure: BookingError | None = None
+
+
 @dataclass(slots=True)
 class Settled:
-    """The answers by the number of their line; `new` are the lines that were booked now, and not by an earlier request."""
+    """The answers by the number of their line; `new` are the lines that were booked now, and not by an earlier command."""
 
     answers: dict[int, LineAnswer] = field(default_factory=dict)
     new: set[int] = field(default_factory=set)
 
 
 class Way(Protocol):
-    """How transactions are run: each of its own, as by the database, or all within one."""
+    """How transactions are run: each of its own, or all within one."""
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Run what only reads."""
@@ -49,91 +63,121 @@ class Way(Protocol):
     def read_what_lasts(self, work: Callable[[Transaction], T]) -> T:
         """Run what only reads, and return when what it saw is there to stay."""
 
-    def write(self, work: Callable[[Transaction], T], *, stands: Callable[[Transaction, T], bool]) -> T:
-        """Run what changes the book."""
+    def write(self, work: Callable[[Transaction, str], T], stands: Callable[[Transaction, T], bool]) -> T:
+        """Run what changes the book, which gets the name of the statement to book with."""
 
 
-def book(book: Book, lines: Sequence[Line], terms: Terms) -> list[LineAnswer]:
-    """Book some lines, each on its own, and return their answers in their order."""
+class Apart:
+    """Transactions each of its own, for all threads that work on one file."""
+
+    def __init__(self, database: Database) -> None:
+        self.read, self.read_what_lasts, self._write = database.read, database.read_what_lasts, database.write
+        self._statement = BOOK
+
+    def write(self, work: Callable[[Transaction, str], T], stands: Callable[[Transaction, T], bool]) -> T:
+        """Run `work` as `Database.write` does."""
+        try:
+            return self._write(lambda tx: work(tx, self._statement), stands=stands)
+        except pg.UniqueViolation as error:
+            # Where some slots of a file are taken, others are likely to be; but a reference is there already by mere chance.
+            if not violates(error, "bookings_reference_is_unique"):
+                self._statement = BOOK_AROUND
+            return self._write(lambda tx: work(tx, BOOK_AROUND), stands=stands)
+
+
+def book(way: Way, book: Book, lines: Sequence[Line], terms: Terms) -> Outcome:
+    """Book some lines, each on its own. Where something fails on the way, what is not settled has that for an answer."""
     wishes = [line for line in lines if isinstance(line, Wish)]
-    settled = settle(book.database, book, wishes, terms)
-    return [settled.answers[line.line] if isinstance(line, Wish) else bad(line) for line in lines]
+    settled, failure = Settled(), None
+    try:
+        spans = look(way, book, wishes, terms, settled)
+        settle(way, book, wishes, terms, spans, settled)
+    except BookingError as error:
+        failure = error
+        for wish in wishes:
+            settled.answers.setdefault(wish.line, refused(wish, error))
+    return Outcome(in_order(lines, settled.answers), failure)
+
+
+def in_order(lines: Iterable[Line], answers: Mapping[int, LineAnswer]) -> list[LineAnswer]:
+    """Return the answers of lines, also of those that cannot be understood, in their order."""
+    return [_bad(line) if isinstance(line, BadLine) else answers[line.line] for line in lines]
+
+
+def look(way: Way, book: Book, wishes: Sequence[Wish], terms: Terms, settled: Settled) -> dict[int, Span]:
+    """Answer repeated requests, and refuse patients who are busy; outside the write, on purpose.
+
+    Returns when the patients are busy who are on several of the lines that are left.
+    """
+    if repeatable := [wish for wish in wishes if wish.may_be_repeated]:
+        _answer_repeated(way, book, repeatable, settled)
+    if terms.allow_overlap:
+        return {}
+    rest = _unsettled(wishes, settled)
+    marks = [patient_mark(wish) for wish in rest]
+    counts = Counter(marks)
+    several = (
+        [wish for wish, mark in zip(rest, marks, strict=True) if counts[mark] > 1] if len(counts) < len(rest) else []
+    )
+
+    def work(tx: Transaction) -> tuple[list[Row], list[Row]]:
+        return find_busy(tx, rest) if rest else [], tx.all("batches.spans", _named(several)) if several else []
+
+    busy, spans = way.read(work)
+    refuse_busy(book, rest, busy, settled)
+    return {
+        several[row["n"] - 1].line: Span((row["email"], row["name"]), row["starts_at"], row["ends_at"]) for row in spans
+    }
+
+
+def find_busy(tx: Transaction, wishes: Sequence[Wish]) -> list[Row]:
+    """Return a row for each wish of a patient who has a booking at that time; `n` counts the wishes from 1."""
+    return tx.all("batches.find_overlaps", _named(wishes))
+
+
+def refuse_busy(book: Book, wishes: Sequence[Wish], busy: Iterable[Row], settled: Settled) -> None:
+    """Refuse the wishes of patients who have a booking at that time, by the rows of `find_busy`."""
+    for row in busy:
+        wish = wishes[row["n"] - 1]
+        if row["made_here"]:
+            error = PatientOverlap(f"{wish.patient_name} is on an earlier line already, at a time that overlaps.")
+        else:
+            error = refusals.overlap(book, wish.patient_name, row)
+        settled.answers[wish.line] = refused(wish, error)
 
 
 def settle(
-    way: Way, book: Book, wishes: Sequence[Wish], terms: Terms, asked_before: Collection[int] | None = None
-) -> Settled:
-    """Book what can be booked of some wishes, and return an answer for each.
-
-    `asked_before` are the lines of which it must be asked before whether they repeat a request, and whether the patient is
-    busy: all of them, unless told otherwise.
-    """
-    settled, waiting = Settled(), list(wishes)
-    while waiting:
-        asked = waiting if asked_before is None else [wish for wish in waiting if wish.line in asked_before]
-        asked_before = None
-        answers, behind = look_before(way, book, asked, terms)
-        settled.answers.update(answers)
-        now: list[Wish] = []
-        later: list[Wish] = []
-        by_request: dict[str, Wish] = {}
-        for wish in waiting:
-            if wish.line in answers:
-                continue
-            first = by_request.setdefault(wish.request_id, wish)
-            (later if wish.line in behind or not _is_same(first, wish) else now).append(wish)
-        _book(way, book, now, terms, settled)
-        waiting = later
-    return settled
-
-
-def look_before(
-    way: Way, book: Book, wishes: Sequence[Wish], terms: Terms
-) -> tuple[dict[int, LineAnswer], Collection[int]]:
-    """Answer repeated requests, and refuse patients who are busy; outside the write, on purpose.
-
-    Returns the answers by the numbers of their lines, and the lines that have to wait for an earlier one's outcome.
-    """
-    repeatable = [wish for wish in wishes if wish.may_be_repeated]
-    answers = _repeated(way, book, repeatable) if repeatable else {}
-    if terms.allow_overlap:
-        return answers, ()
-    rest = [wish for wish in wishes if wish.line not in answers]
-    behind = set()
-    for row in way.read(lambda tx: _find_overlaps(tx, rest)) if rest else ():
-        wish = rest[row["n"] - 1]
-        if row["reference"] is None:
-            behind.add(wish.line)
-        elif row["made_here"]:
-            answers[wish.line] = refused(
-                wish, PatientOverlap(f"{wish.patient_name} is on an earlier line at a time that overlaps.")
-            )
-        else:
-            answers[wish.line] = refused(wish, refusals.overlap(book, wish.patient_name, row))
-    return answers, behind
-
-
-def bad(line: BadLine) -> LineAnswer:
-    """Return the answer for a line that cannot be understood."""
-    error = line.error
-    return LineAnswer(line.line, None, None, None, None, None, None, None, None, error.code, str(error))
+    way: Way, book: Book, wishes: Sequence[Wish], terms: Terms, spans: Mapping[int, Span], settled: Settled
+) -> None:
+    """Book what can be booked of the wishes that are not settled, and add an answer for each."""
+    turns, tries = Turns(_unsettled(wishes, settled), spans), Counter[int]()
+    while True:
+        now, late = turns.take()
+        for wish, winner in late:
+            _answer_late(wish, winner, settled)
+        if not now:
+            if not late:
+                return
+            continue
+        for wish, row in _insert(way, book, now, terms, [wish for wish in now if tries[wish.line]]):
+            settled.answers[wish.line] = _made(book, wish, row["status"], row)
+            settled.new.add(wish.line)
+            turns.booked(wish)
+        if left := _unsettled(now, settled):
+            _answer_why_not(way, book, left, settled)
+            again = _unsettled(left, settled)
+            tries.update(wish.line for wish in again)
+            for wish in again:
+                if tries[wish.line] > MAX_ROUNDS:
+                    changes = Busy(f"Slot {wish.slot_id} changes all the time. It was not booked; please try again.")
+                    settled.answers[wish.line] = refused(wish, changes)
+            turns.put_back(_unsettled(again, settled))
 
 
 def refused(wish: Wish, error: BookingError) -> LineAnswer:
     """Return the answer for a line that was not booked."""
-    return LineAnswer(
-        wish.line,
-        wish.slot_id,
-        wish.patient_name,
-        wish.patient_email,
-        wish.request_id,
-        None,
-        None,
-        None,
-        None,
-        error.code,
-        str(error),
-    )
+    said = (wish.line, wish.slot_id, wish.patient_name, wish.patient_email, wish.request_id)
+    return LineAnswer(*said, None, None, None, None, error.code, str(error))
 
 
 def stands(tx: Transaction, made: "tuple[str, str] | None") -> bool:
@@ -144,45 +188,22 @@ def stands(tx: Transaction, made: "tuple[str, str] | None") -> bool:
     return found is not None and found["reference"] == made[1]
 
 
-def _is_same(one: Wish, other: Wish) -> bool:
-    """Tell whether two wishes with one request id say the same, so that the second gets the answer of the first."""
-    return one is other or (one.slot_id, one.patient_name, one.patient_email) == (
-        other.slot_id,
-        other.patient_name,
-        other.patient_email,
-    )
+def _bad(line: BadLine) -> LineAnswer:
+    return LineAnswer(line.line, None, None, None, None, None, None, None, None, "invalid_input", line.why)
 
 
-def _book(way: Way, book: Book, wishes: Sequence[Wish], terms: Terms, settled: Settled) -> None:
-    """Book wishes that do not come in each other's way, and add their answers."""
-    left = list(wishes)
-    for take_over in (False, *[True] * _MAX_ROUNDS):
-        if not left:
-            return
-        rows, by_reference = _insert(way, book, left, terms, take_over=take_over)
-        for row in rows:
-            wish = by_reference[row["reference"]]
-            settled.answers[wish.line] = _made(book, wish, row["status"], row)
-            settled.new.add(wish.line)
-        left = [wish for wish in left if wish.line not in settled.answers]
-        if left:
-            settled.answers.update(_why_not(way, book, left))
-            left = [wish for wish in left if wish.line not in settled.answers]
-    for wish in left:
-        changes = Busy(f"Slot {wish.slot_id} changes all the time. It was not booked; please try again.")
-        settled.answers[wish.line] = refused(wish, changes)
+def _unsettled(wishes: Iterable[Wish], settled: Settled) -> list[Wish]:
+    return [wish for wish in wishes if wish.line not in settled.answers]
 
 
 def _insert(
-    way: Way, book: Book, wishes: Sequence[Wish], terms: Terms, *, take_over: bool
-) -> tuple[list[Row], dict[str, Wish]]:
-    """Book what can be booked, and return the new bookings, and the wishes by the references that they were given."""
-    by_reference: dict[str, Wish] = {}
-    for wish in wishes:
-        reference = new_reference()
-        while reference in by_reference:
-            reference = new_reference()
-        by_reference[reference] = wish
+    way: Way, book: Book, wishes: Sequence[Wish], terms: Terms, taking_over: Sequence[Wish]
+) -> list[tuple[Wish, Row]]:
+    """Book what can be booked of wishes that do not come in each other's way, and return those with their bookings.
+
+    Those that are `taking_over` first let a hold on their slot fail that has lapsed.
+    """
+    by_reference = dict(zip(new_references(len(wishes)), wishes, strict=True))
     lines = [
         {
             "slot_id": wish.slot_id,
@@ -196,43 +217,44 @@ def _insert(
         for reference, wish in by_reference.items()
     ]
     parameters = {"lines": json.dumps(lines), "hold_minutes": terms.hold_minutes, "actor": book.actor}
-    # Of several who want one slot, the first gets it.
-    takers = {wish.slot_id: wish.request_id for wish in reversed(wishes)} if take_over else {}
-    taking_over = {
-        "takers": json.dumps([{"slot_id": slot_id, "request_id": key} for slot_id, key in takers.items()]),
-        "actor": book.actor,
-    }
+    takers = [{"slot_id": wish.slot_id, "request_id": wish.request_id} for wish in taking_over]
 
-    def work(tx: Transaction) -> list[Row]:
-        if take_over:
-            tx.all("batches.release_lapsed_holds", taking_over)
-        return tx.all("batches.book", parameters)
+    def work(tx: Transaction, statement: str) -> list[Row]:
+        if takers:
+            tx.all("batches.release_lapsed_holds", {"takers": json.dumps(takers), "actor": book.actor})
+        return tx.all(statement, parameters)
 
     def is_there(tx: Transaction, rows: list[Row]) -> bool:
         made = rows[0]["reference"] if rows else None
         return stands(tx, made and (by_reference[made].request_id, made))
 
-    return way.write(work, stands=is_there), by_reference
+    return [(by_reference[row["reference"]], row) for row in way.write(work, is_there)]
 
 
-def _why_not(way: Way, book: Book, wishes: Sequence[Wish]) -> dict[int, LineAnswer]:
-    """Return the answers for wishes that were not booked, without those where trying again makes sense."""
-    answers = _repeated(way, book, wishes)
-    rest = [wish for wish in wishes if wish.line not in answers]
-    rows = way.read(lambda tx: tx.all("batches.why_not_booked", {"lines": _dumped(rest)}))
-    by_number = {row["n"]: row for row in rows}
-    for number, wish in enumerate(rest, start=1):
-        row = by_number.get(number)
-        reason = refusals.not_booked(book, wish.slot_id, row)
-        if row is not None and row["made_here"] and isinstance(reason, SlotTaken):
-            reason = SlotTaken(f"Slot {wish.slot_id} is wanted on an earlier line.")
-        if reason is not None:
-            answers[wish.line] = refused(wish, reason)
-    return answers
+def _answer_late(wish: Wish, winner: Wish, settled: Settled) -> None:
+    """Answer a wish that an earlier line of the same file came in the way of."""
+    error: BookingError
+    if wish.request_id == winner.request_id:
+        ours, theirs = ((one.slot_id, one.patient_name, one.patient_email) for one in (wish, winner))
+        if refusals.same_request(ours, theirs):
+            settled.answers[wish.line] = settled.answers[winner.line]._replace(line=wish.line)
+            settled.new.add(wish.line)
+            return
+        error = RequestIdReused(
+            f"The request id {wish.request_id} is on line {winner.line} already, for another patient or slot."
+        )
+    elif wish.slot_id == winner.slot_id:
+        error = SlotTaken(f"Slot {wish.slot_id} is taken: line {winner.line} has it. Choose another one.")
+    else:
+        error = PatientOverlap(
+            f"{wish.patient_name} is on line {winner.line} already, at a time that overlaps. "
+            "Choose another slot, or use --allow-overlap."
+        )
+    settled.answers[wish.line] = refused(wish, error)
 
 
-def _repeated(way: Way, book: Book, wishes: Sequence[Wish]) -> dict[int, LineAnswer]:
-    """Return the answers for wishes whose request made a booking before."""
+def _answer_repeated(way: Way, book: Book, wishes: Sequence[Wish], settled: Settled) -> None:
+    """Answer the wishes whose request made a booking before."""
     request_ids = [wish.request_id for wish in wishes]
 
     def find(tx: Transaction) -> list[Row]:
@@ -240,7 +262,6 @@ def _repeated(way: Way, book: Book, wishes: Sequence[Wish]) -> dict[int, LineAns
 
     found = way.read(find) and way.read_what_lasts(find)
     by_request = {row["request_id"]: row for row in found}
-    answers = {}
     for wish in wishes:
         if (row := by_request.get(wish.request_id)) is None:
             continue
@@ -249,32 +270,33 @@ def _repeated(way: Way, book: Book, wishes: Sequence[Wish]) -> dict[int, LineAns
             refusal = RequestIdReused(
                 f"The request id {wish.request_id} is on an earlier line, for another patient or slot."
             )
-        answers[wish.line] = refused(wish, refusal) if refusal else _made(book, wish, row["first_status"], row)
-    return answers
+        settled.answers[wish.line] = refused(wish, refusal) if refusal else _made(book, wish, row["first_status"], row)
+        if row["made_here"] and not refusal:
+            settled.new.add(wish.line)
+
+
+def _answer_why_not(way: Way, book: Book, wishes: Sequence[Wish], settled: Settled) -> None:
+    """Answer the wishes that were not booked, without those where trying again makes sense."""
+    _answer_repeated(way, book, wishes, settled)
+    rest = _unsettled(wishes, settled)
+    found = way.read(lambda tx: tx.all("batches.why_not_booked", _named(rest)))
+    by_number = {row["n"]: row for row in found}
+    for number, wish in enumerate(rest, start=1):
+        row = by_number.get(number)
+        reason = refusals.not_booked(book, wish.slot_id, row)
+        if row is not None and row["made_here"] and isinstance(reason, SlotTaken):
+            reason = SlotTaken(f"Slot {wish.slot_id} is taken: an earlier line has it. Choose another one.")
+        if reason is not None:
+            settled.answers[wish.line] = refused(wish, reason)
 
 
 def _made(book: Book, wish: Wish, status: str, row: Row) -> LineAnswer:
-    expires: Any = row["hold_expires_at"]
-    return LineAnswer(
-        wish.line,
-        wish.slot_id,
-        wish.patient_name,
-        wish.patient_email,
-        wish.request_id,
-        row["id"],
-        row["reference"],
-        status,
-        expires and expires.astimezone(book.zone),
-        None,
-        None,
-    )
+    expires: dt.datetime | None = row["hold_expires_at"]
+    said = (wish.line, wish.slot_id, wish.patient_name, wish.patient_email, wish.request_id)
+    return LineAnswer(*said, row["id"], row["reference"], status, expires and expires.astimezone(book.zone), None, None)
 
 
-def _find_overlaps(tx: Transaction, wishes: Sequence[Wish]) -> list[Row]:
-    return tx.all("batches.find_overlaps", {"lines": _dumped(wishes)})
-
-
-def _dumped(wishes: Sequence[Wish]) -> str:
-    return json.dumps(
-        [{"slot_id": wish.slot_id, "name": wish.patient_name, "email": wish.patient_email} for wish in wishes]
-    )
+def _named(wishes: Sequence[Wish]) -> dict[str, object]:
+    """Return the parameters of a statement about the slots and patients of some lines."""
+    lines = [{"slot_id": wish.slot_id, "name": wish.patient_name, "email": wish.patient_email} for wish in wishes]
+    return {"lines": json.dumps(lines)}

@@ -16,7 +16,7 @@ from booking_cli.repository import refusals, rows
 
 EXPIRE_BATCH = 1000
 # A slot can be lost and become free again between two looks; more often than this is somebody's mistake.
-_MAX_ROUNDS = 10
+MAX_ROUNDS = 10
 
 
 class BookingRequest(NamedTuple):
@@ -57,7 +57,7 @@ def book(book: Book, request: BookingRequest) -> Answer:
         return _after_refusal(tx, book, request)
 
     look = before if request.may_be_repeated or not request.allow_overlap else None
-    for _ in range(_MAX_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         made = _insert(book, request, look)
         if isinstance(made, Answer):
             if answer := book.database.read_what_lasts(before):

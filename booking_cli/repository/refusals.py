@@ -52,16 +52,19 @@ def not_booked(book: Book, slot_id: int, row: Mapping[str, Any] | None) -> Booki
 
 def reused(made: Mapping[str, Any], slot_id: int, patient_name: str, patient_email: str) -> RequestIdReused | None:
     """Return the refusal for a request id that made another patient's booking, or one of another slot; else None."""
-    same_patient = (made["patient_name"].lower(), made["patient_email"].lower()) == (
-        patient_name.lower(),
-        patient_email.lower(),
-    )
-    if made["slot_id"] == slot_id and same_patient:
+    if same_request(
+        (made["slot_id"], made["patient_name"], made["patient_email"]), (slot_id, patient_name, patient_email)
+    ):
         return None
     return RequestIdReused(
         f"The request id {made['request_id']} already made booking {made['reference']}, for another patient or slot. "
         "Use a new request id for a new request."
     )
+
+
+def same_request(one: tuple[int, str, str], other: tuple[int, str, str]) -> bool:
+    """Tell whether two requests are for the same slot, patient's name and patient's email, case aside."""
+    return (one[0], one[1].lower(), one[2].lower()) == (other[0], other[1].lower(), other[2].lower())
 
 
 def not_confirmed(book: Book, booking: Booking) -> WrongState | HoldLapsed:
