@@ -50,13 +50,17 @@ def plan(dates: Iterable[dt.date], hours: Hours, zone: ZoneInfo) -> Plan:
     """
     result = Plan()
     starts = list(hours.starts())
-    for date in dates:
+    since_first = [(start - starts[0]) * _MINUTE for start in starts]
+    for date in dates if starts else ():
+        first = wall_clock(date, starts[0])
+        # On nearly all days the clock does not change between the first slot and the last.
+        if (offset := _undisturbed(first, starts[-1] - starts[0] + hours.minutes, zone)) is not None:
+            begin = (first - offset).replace(tzinfo=dt.UTC)
+            result.starts += [begin + later for later in since_first]
+            continue
         skipped, cut, twice = [], [], []
         for start in starts:
             local = wall_clock(date, start)
-            if (offset := _undisturbed(local, hours.minutes, zone)) is not None:
-                result.starts.append((local - offset).replace(tzinfo=dt.UTC))
-                continue
             instant = _instant(local, zone)
             if not exists(local, zone):
                 skipped.append(clock(start))
@@ -120,7 +124,10 @@ def _instant(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:
 
 
 def _undisturbed(local: dt.datetime, minutes: int, zone: ZoneInfo) -> dt.timedelta | None:
-    """Return the offset that holds all through a slot, or None where the clock may change; nearly all slots have one."""
+    """Return the offset that holds for some minutes, less than a day, from `local` on, or None where the clock may change.
+
+    Since 2000 no zone's clock has changed twice within a week (IANA time zone database, 2026).
+    """
     begin = local.replace(tzinfo=zone)
     end = begin + (minutes - 1) * _MINUTE  # on the wall clock
     offset = begin.utcoffset()
