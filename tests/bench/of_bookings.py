@@ -14,10 +14,10 @@ import psycopg
 
 from booking_cli import queries
 from booking_cli.book import Book
-from booking_cli.database import Transaction
 from booking_cli.errors import Busy, SlotTaken
 from booking_cli.references import new_reference, new_request_id
 from booking_cli.repository import bookings
+from booking_cli.transactions import Transaction
 from tests.bench import pgbench
 from tests.bench.figures import Figure, Goal, in_turn, percentile, ratios
 from tests.bench.ground import Ground, opened

@@ -1,0 +1,126 @@
+"""One transaction: what it begins with, its statements by their names, and how it ends. Nothing is repeated here."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import psycopg
+
+from booking_cli import interrupts, queries
+from booking_cli.connections import Connection, Row
+from booking_cli.database_errors import is_lost
+
+T = TypeVar("T")
+
+
+class Transaction:
+    """The statements of one transaction, by their names in `sql/queries`."""
+
+    def __init__(self, connection: Connection, begin: str) -> None:
+        self._begun = connection.execute(begin.encode(), prepare=False)
+        # One for all of them: to make a cursor costs as much as to send a statement.
+        self._cursor = connection.cursor()
+
+    @property
+    def id(self) -> str:
+        """The number that the server gave it: of one that writes, the last of the statements with which it began asks for it."""
+        while self._begun.nextset():
+            pass
+        row = self._begun.fetchone()
+        assert row is not None
+        return str(row["transaction_id"])
+
+    def all(self, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
+        """Run a statement and return its rows."""
+        return self._cursor.execute(queries.statement(name), parameters or {}).fetchall()
+
+    def one(self, name: str, parameters: Mapping[str, object] | None = None) -> Row | None:
+        """Run a statement and return its first row, or None where there is none."""
+        return self._cursor.execute(queries.statement(name), parameters or {}).fetchone()
+
+    def commit(self) -> None:
+        """Send COMMIT, and return when it is answered."""
+        self._cursor.execute("COMMIT", prepare=False)
+
+
+class LostCommit(Exception):
+    """The connection broke while COMMIT was under way: which transaction it was, what its work returned, and what broke."""
+
+    def __init__(self, transaction_id: str, result: Any, error: psycopg.Error) -> None:
+        super().__init__(transaction_id)
+        self.transaction_id, self.result, self.error = transaction_id, result, error
+
+
+def read(connection: Connection, begin: str, work: Callable[[Transaction], T]) -> T:
+    """Run one that changes nothing; raises what the driver raises."""
+    interrupts.release()
+    try:
+        tx = Transaction(connection, begin)
+        result = work(tx)
+    except BaseException:
+        roll_back(connection)
+        raise
+    tx.commit()
+    return result
+
+
+def read_at_once(connection: Connection, statements: str) -> Row:
+    """Run one that changes nothing in one round trip, and return the row of the one statement in it that returns any."""
+    interrupts.release()
+    row = None
+    try:
+        cursor = connection.execute(statements.encode(), prepare=False)
+        while row is None:
+            if cursor.description:
+                row = cursor.fetchone()
+            elif not cursor.nextset():
+                break
+    except BaseException:
+        roll_back(connection)
+        raise
+    assert row is not None
+    return row
+
+
+def write(
+    connection: Connection,
+    begin: str,
+    work: Callable[[Transaction], T],
+    look: Callable[[Transaction], T | None] | None,
+    begin_looking: str,
+) -> T:
+    """Run one that changes something; a COMMIT that breaks raises LostCommit.
+
+    `look` is for a transaction that goes before it, and makes it unnecessary where it returns something.
+    """
+    interrupts.release()
+    try:
+        if look is not None:
+            tx = Transaction(connection, begin_looking)
+            if (seen := look(tx)) is not None:
+                tx.commit()
+                return seen
+            begin = f"COMMIT; {begin}"  # one round trip for both
+        tx = Transaction(connection, begin)
+        result = work(tx)
+    except BaseException:
+        roll_back(connection)
+        raise
+    interrupts.hold_back()
+    try:
+        tx.commit()
+    except psycopg.Error as error:
+        if is_lost(error, connection):
+            raise LostCommit(tx.id, result, error) from error
+        interrupts.note_outcome(committed=False)
+        raise
+    interrupts.note_outcome(committed=True)
+    return result
+
+
+def roll_back(connection: Connection) -> None:
+    """Undo what a transaction did. What went wrong before matters more than a rollback that fails."""
+    # The server rolls back by itself when we are gone.
+    try:
+        connection.execute("ROLLBACK")
+    except psycopg.Error:
+        connection.close()
