@@ -8,7 +8,7 @@ from tests.chaos.freezing import freeze
 from tests.chaos.nemesis import FAULTS
 from tests.chaos.run import Plan, run
 
-EIGHT_THREADS = Size(pooled=0, single=8, processes=0)
+EIGHT_THREADS = Size(pooled=0, single=8, processes=0, batches=0)
 
 
 def kinds_of(report):
@@ -27,6 +27,13 @@ def test_every_promise_is_kept_while_clients_connections_and_servers_die():
 def test_it_is_noticed_where_nothing_keeps_a_slot_from_being_booked_twice():
     spoil = ["DROP INDEX booking.bookings_one_active_per_slot"]
     report = run(Plan(seed="double", seconds=2, size=EIGHT_THREADS, faults=[], spoil=spoil))
+    assert {"double", "verify"} <= kinds_of(report)
+
+
+def test_it_is_noticed_where_files_book_a_slot_twice():
+    spoil = ["DROP INDEX booking.bookings_one_active_per_slot"]
+    size = Size(pooled=0, single=0, processes=0, batches=4)
+    report = run(Plan(seed="files", seconds=2, size=size, faults=[], spoil=spoil))
     assert {"double", "verify"} <= kinds_of(report)
 
 

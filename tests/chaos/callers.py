@@ -13,14 +13,16 @@ from typing import Any
 from booking_cli.book import Book
 from booking_cli.errors import BookingError
 from booking_cli.inputs import BookingKey, DoctorKey
+from booking_cli.lines import Wish
+from booking_cli.models import LineAnswer
 from booking_cli.output.json import dumps
-from booking_cli.repository import bookings, clinic, doctors, slots
+from booking_cli.repository import batches, bookings, clinic, doctors, slots
 from booking_cli.repository.bookings import BookingRequest
 from booking_cli.repository.doctors import DoctorChange
 from tests.chaos.freezing import freeze
 from tests.chaos.history import Answer, Done, Unknown
 from tests.chaos.notes import STATUSES, Notes
-from tests.chaos.workload import Request
+from tests.chaos.workload import LONG_HOLD, Request
 
 # Longer than the program may take for its repeated attempts, its connections and its statements together.
 STUCK_SECONDS = 180
@@ -40,6 +42,42 @@ class InThread:
         except BookingError as error:
             return self._notes.meaning(error.code, f"{request}: {error}")
         return Done(json.loads(dumps(result)))
+
+
+class InBatches:
+    """Books lines of a file on an open book."""
+
+    def __init__(self, book: Book, actor: str, notes: Notes) -> None:
+        self._book = dataclasses.replace(book, actor=actor)
+        self._way = batches.Apart(book.database)
+        self._notes = notes
+
+    def __call__(self, requests: list[Request]) -> list[Answer]:
+        """Ask once for each, and return the answers."""
+        wishes = [
+            Wish(
+                number,
+                wish["slot_id"],
+                wish["patient_name"],
+                wish["patient_email"],
+                None,
+                wish["confirm"],
+                wish["request_id"],
+                True,
+            )
+            for number, wish in enumerate((request.arguments for request in requests), start=1)
+        ]
+        holds = [request.arguments["hold_minutes"] for request in requests]
+        hold = next((minutes for minutes in holds if minutes is not None), LONG_HOLD)
+        terms = batches.Terms(hold, allow_overlap=requests[0].arguments["allow_overlap"])
+        outcome = batches.book(self._way, self._book, wishes, terms)
+        return [self._meaning(answer) for answer in outcome.answers]
+
+    def _meaning(self, answer: LineAnswer) -> Answer:
+        if answer.code is not None:
+            return self._notes.meaning(answer.code, f"{answer}")
+        shown = json.loads(dumps(answer))
+        return Done({**shown, "id": shown["booking_id"]})
 
 
 class Processes:

@@ -1,4 +1,4 @@
-"""All clients of a run: threads on a pool, threads with a connection of their own, and `booking` processes."""
+"""All clients of a run: threads on a pool, threads with a connection of their own, `booking` processes, and files of bookings."""
 
 import os
 import sys
@@ -12,8 +12,8 @@ from typing import Self
 from booking_cli import book as books
 from booking_cli.book import Book
 from booking_cli.database import Database
-from tests.chaos.callers import STUCK_SECONDS, InProcess, InThread, Processes
-from tests.chaos.clients import Caller, Client, ask
+from tests.chaos.callers import STUCK_SECONDS, InBatches, InProcess, InThread, Processes
+from tests.chaos.clients import BatchClient, Caller, Client, ask
 from tests.chaos.notes import Notes
 from tests.chaos.proxy import Proxy
 from tests.chaos.workload import Request, Stock
@@ -30,6 +30,7 @@ class Size:
     pooled: int = 9
     single: int = 3
     processes: int = 6
+    batches: int = 3
 
 
 class Crowd:
@@ -49,6 +50,12 @@ class Crowd:
         callers |= {name: InThread(self._book(name), name, notes) for name in _names("single", size.single)}
         callers |= {name: self._program(name) for name in _names("process", size.processes)}
         self._clients = [Client(name, call, stock, notes, seed, self._enough) for name, call in callers.items()]
+        if size.batches:
+            book = self._book("batches", pool_size=size.batches)
+            self._clients += [
+                BatchClient(name, InBatches(book, name, notes), stock, notes, seed, self._enough)
+                for name in _names("batch", size.batches)
+            ]
         expirers = self._book("expire", pool_size=8)
         self._expire: dict[str, Caller] = {name: InThread(expirers, name, notes) for name in _names("expire", 8)}
         self._expire |= {name: self._program(name) for name in _names("expire_process", 2)}

@@ -22,6 +22,8 @@ COLD_SLOTS = 300
 SLOT_MINUTES = 30
 SHORT_HOLDS = (Decimal("0.005"), Decimal("0.02"))
 LONG_HOLD = Decimal("10")
+# How many lines a file of bookings has at most.
+MOST_LINES = 24
 # Families and repeated calls: these few are the ones who overlap with themselves.
 REGULARS = 6
 KINDS = {
@@ -107,6 +109,17 @@ class Stock:
                 case "set_clinic":
                     return Request(kind, {"name": f"Clinic {next(self._numbers)}"})
             return Request("book", self._wish(chosen))
+
+    def file(self, chosen: random.Random) -> list[Request]:
+        """Return bookings that a client may want together, on the same terms, now and then with a line that stands twice."""
+        with self._lock:
+            wishes = [self._wish(chosen) for _ in range(chosen.randrange(1, MOST_LINES))]
+        wishes += chosen.sample(wishes, chosen.randrange(2))
+        hold = chosen.choice([LONG_HOLD, *SHORT_HOLDS])
+        terms = {"allow_overlap": chosen.random() < 0.1}
+        return [
+            Request("book", {**wish, **terms, "hold_minutes": None if wish["confirm"] else hold}) for wish in wishes
+        ]
 
     def _wish(self, chosen: random.Random) -> dict[str, Any]:
         regular = chosen.random() < 0.15
