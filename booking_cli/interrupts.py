@@ -30,7 +30,8 @@ def hold_back() -> None:
     """Let Ctrl-C wait from here on, because a COMMIT is about to be sent."""
     global _held_back
     _in_doubt.add(threading.get_ident())
-    _held_back = _held_back or _is_main_thread()
+    if _is_main_thread():
+        _held_back = True
 
 
 def postpone() -> None:

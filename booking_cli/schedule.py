@@ -126,7 +126,7 @@ def _instant(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:
 def _undisturbed(local: dt.datetime, minutes: int, zone: ZoneInfo) -> dt.timedelta | None:
     """Return the offset that holds for some minutes, less than a day, from `local` on, or None where the clock may change.
 
-    Since 2000 no zone's clock has changed twice within a week (IANA time zone database, 2026).
+    Since 2000 no zone's clock has changed twice in less than a week (IANA time zone database, 2026).
     """
     begin = local.replace(tzinfo=zone)
     end = begin + (minutes - 1) * _MINUTE  # on the wall clock

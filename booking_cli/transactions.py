@@ -66,14 +66,11 @@ def read(connection: Connection, begin: str, work: Callable[[Transaction], T]) -
 def read_at_once(connection: Connection, statements: str) -> Row:
     """Run one that changes nothing in one round trip, and return the row of the one statement in it that returns any."""
     interrupts.release()
-    row = None
     try:
         cursor = connection.execute(statements.encode(), prepare=False)
-        while row is None:
-            if cursor.description:
-                row = cursor.fetchone()
-            elif not cursor.nextset():
-                break
+        while not cursor.description and cursor.nextset():
+            pass
+        row = cursor.fetchone()
     except BaseException:
         roll_back(connection)
         raise

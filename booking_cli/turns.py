@@ -6,7 +6,7 @@ a line to go ahead of one that waits, it could take what the other would have go
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from booking_cli.lines import Wish
@@ -63,6 +63,15 @@ class Turns:
         """Note that a wish has come true."""
         self._booked.add(wish)
 
+    def behind(self, wishes: Iterable[Wish]) -> list[Wish]:
+        """Return the lines that wait for the slots of others."""
+        slots = {wish.slot_id for wish in wishes}
+        return [wish for wish in self._waiting if wish.slot_id in slots]
+
+    def drop(self, lines: Collection[int]) -> None:
+        """Let lines wait no longer, by their numbers."""
+        self._waiting = [wish for wish in self._waiting if wish.line not in lines]
+
     def put_back(self, wishes: Iterable[Wish]) -> None:
         """Let lines wait for another turn, in their old places."""
         self._waiting = sorted([*wishes, *self._waiting], key=lambda wish: wish.line)
@@ -87,10 +96,11 @@ class _Claims:
         return not self._by_request
 
     def rival(self, wish: Wish) -> Wish | None:
-        """Return a line that is in the way of another; the one with its request id, if there is one."""
-        rival = self._by_request.get(wish.request_id) or self._by_slot.get(wish.slot_id)
-        if rival is None and (span := self._spans.get(wish.line)) is not None:
+        """Return a line that is in the way of another: with its request id, or else its patient, or else its slot."""
+        if (rival := self._by_request.get(wish.request_id)) is not None:
+            return rival
+        if (span := self._spans.get(wish.line)) is not None:
             for other, busy in self._by_patient.get(span.patient, ()):
-                if other.starts_at < span.ends_at and other.ends_at > span.starts_at:
+                if busy.slot_id != wish.slot_id and other.starts_at < span.ends_at and other.ends_at > span.starts_at:
                     return busy
-        return rival
+        return self._by_slot.get(wish.slot_id)

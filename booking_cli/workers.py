@@ -39,6 +39,7 @@ class Workers(Generic[P, R]):
         # One more than can be worked on: it is made ready meanwhile.
         self._most_in_hand = count + 1
         self._alone = count == 1
+        self._taking = threading.Lock()
         self._stopped = self._abandoned = False
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
         for thread in self._threads:
@@ -48,44 +49,52 @@ class Workers(Generic[P, R]):
         """Return what becomes of each piece, in their order; no more pieces are taken than there is work for.
 
         For the main thread: Ctrl-C is heard while it waits, and not while what was returned is shown. After it, or after an
-        error among the pieces, what is in hand is still returned before that is raised; after a second Ctrl-C nothing is.
+        error of the work or among the pieces, what is in hand is still returned before that is raised; after a second Ctrl-C
+        nothing is.
         """
-        failure: BaseException | None = None
-        piece: P | None = None
-        reads = True
+        failure: Exception | None = None
+        read: tuple[P, Set[object]] | None = None
+        reads, interrupted = True, False
         interrupts.postpone()
         while reads or self._in_hand:
             try:
-                is_ready = bool(self._in_hand) and self._in_hand[0][0].done()
-                if reads and piece is None and not is_ready:
-                    piece = _waiting(lambda: next(pieces, None))
-                    reads = piece is not None
-                if piece is not None and not is_ready and self._put(piece):
-                    piece = None
+                if reads and read is None and not self._is_ready():
+                    try:
+                        piece = _waiting(lambda: next(pieces, None))
+                    except Exception as error:
+                        piece, failure = None, error
+                    read = None if piece is None else (piece, frozenset() if self._alone else self._marks(piece))
+                    reads = read is not None
+                if read is not None and self._put(*read):
+                    read = None
+                if reads and read is None and not self._is_ready():
                     continue
                 if not self._in_hand:
                     break
                 result = _waiting(self._in_hand[0][0].result)
+            except KeyboardInterrupt as error:
+                if interrupted:
+                    self._abandoned = True
+                    raise Abandoned from error
+                interrupted, read, reads = True, None, False
+                self.stop()
+                continue
             except CancelledError:
                 self._in_hand.popleft()
                 continue
-            except (Exception, KeyboardInterrupt) as error:
-                if failure is not None:
-                    self._abandoned = True
-                    if isinstance(error, KeyboardInterrupt):
-                        raise Abandoned from error
-                    raise
-                failure, piece, reads = error, None, False
-                if isinstance(error, KeyboardInterrupt):
-                    self.stop()
+            except Exception as error:
+                self._in_hand.popleft()
+                failure, read, reads = failure or error, None, False
                 continue
             # Only now: what was interrupted while it waited is waited for once more.
             self._in_hand.popleft()
             if self._is_last(result):
-                piece, reads = None, False
+                read, reads = None, False
             yield result
         if failure is not None:
             raise failure
+        if interrupted:
+            raise KeyboardInterrupt
 
     def stop(self) -> None:
         """Let no further piece begin; those not begun are cancelled."""
@@ -101,11 +110,13 @@ class Workers(Generic[P, R]):
         for thread in self._threads:
             thread.join()
 
-    def _put(self, piece: P) -> bool:
+    def _is_ready(self) -> bool:
+        return bool(self._in_hand) and self._in_hand[0][0].done()
+
+    def _put(self, piece: P, marks: Set[object]) -> bool:
         """Give a piece to the threads where there is room for it, and tell whether there was."""
-        if len(self._in_hand) >= self._most_in_hand:
+        if self._is_ready() or len(self._in_hand) >= self._most_in_hand:
             return False
-        marks = frozenset[object]() if self._alone else self._marks(piece)
         if any(not marks.isdisjoint(others) for _, others in self._in_hand):
             return False
         result: Future[R] = Future()
@@ -114,18 +125,23 @@ class Workers(Generic[P, R]):
         return True
 
     def _run(self) -> None:
-        while (task := self._pieces.get()) is not None:
-            piece, result = task
-            if self._stopped:
-                result.cancel()
-                continue
+        while True:
+            with self._taking:  # so that pieces begin in their order, and none after the last
+                task = self._pieces.get()
+                if task is None:
+                    return
+                piece, result = task
+                if self._stopped:
+                    result.cancel()
+                    continue
             try:
                 done = self._work(piece)
+                if self._is_last(done):
+                    self.stop()
             except BaseException as error:
                 self.stop()
                 result.set_exception(error)
                 continue
-            self._stopped = self._stopped or self._is_last(done)
             result.set_result(done)
 
 

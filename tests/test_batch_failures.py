@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+from booking_cli import line_files
 from booking_cli.commands import batches
 from booking_cli.lines import Wish
 from booking_cli.repository import batches as repository
@@ -221,6 +222,35 @@ def test_a_full_disk_is_told_with_what_became_of_the_lines(start, path, sql, opt
     assert process.returncode == 1
     assert "The answers could not be written on: No space left on device. What was booked stays booked" in stderr
     assert len(booked(sql)) == 4
+
+
+def test_lines_before_one_that_cannot_be_read_are_booked_and_answered(booking, path, slots, sql, monkeypatch):
+    read = line_files._Source._readline
+
+    def breaks(source):
+        if source.number == 3:
+            raise line_files.Unreadable("The file cannot be read on after line 3: Input/output error.")
+        return read(source)
+
+    monkeypatch.setattr(line_files._Source, "_readline", breaks)
+    ran = booking("book", "--from", path, "-o", "json")
+    assert (ran.status, [answer["line"] for answer in ran.json]) == (2, [2, 3])
+    assert "The lines up to 3 are answered." in ran.error["message"]
+    assert booked(sql) == slots[:2]
+
+
+def test_a_bug_leaves_what_was_answered_before_it_whole(booking, path, sql, by_twos, monkeypatch):
+    settle = repository.settle
+
+    def buggy(*arguments):
+        if arguments[2][0].line > 3:
+            raise ZeroDivisionError
+        settle(*arguments)
+
+    monkeypatch.setattr(repository, "settle", buggy)
+    ran = booking("book", "--from", path, "-o", "json", "--jobs", 1)
+    assert (ran.status, [answer["line"] for answer in ran.json]) == (1, [2, 3])
+    assert "This is a bug in booking" in ran.error["message"]
 
 
 def test_where_there_is_no_room_for_temporary_files_nothing_is_booked(booking, path, sql, monkeypatch):

@@ -2,8 +2,14 @@
 
 import itertools
 import json
+import os
+import threading
 
 import pytest
+
+from booking_cli import book as books
+from booking_cli.database import Database
+from booking_cli.repository import batches, bookings
 
 pytestmark = pytest.mark.usefixtures("sound_afterwards")
 
@@ -178,6 +184,61 @@ def test_a_chain_of_lines_that_each_overlap_the_one_before_is_booked_in_their_or
     )
     ran = batch(*(f"{slot},Pat,pat@example.com" for slot in (1, 9, 2, 10, 3, 11)))
     assert codes(ran) == ["PENDING", "patient_overlap"] * 3
+
+
+@pytest.mark.usefixtures("two_doctors")
+def test_on_a_line_for_a_taken_slot_it_is_said_first_that_the_patient_is_busy(batch):
+    ran = batch("1,Pat,pat@example.com", "5,Ida,ida@example.com", "5,Pat,pat@example.com")
+    assert codes(ran) == ["PENDING", "PENDING", "patient_overlap"]
+
+
+@pytest.mark.usefixtures("two_doctors")
+def test_a_patient_whom_somebody_else_books_between_two_turns_is_not_at_two_places(batch, sql, monkeypatch):
+    """Another run of the same file gets slot 1 for Pat after this one has looked; Pat's second line must see that."""
+    insert = batches._insert
+
+    def rival_first(*arguments):
+        if not sql("SELECT 1 FROM bookings"):
+            sql(
+                "WITH made AS (INSERT INTO bookings (reference, slot_id, patient_name, patient_email, status, confirmed_at, "
+                "request_id) VALUES ('RIVAL', 1, 'Pat', 'pat@example.com', 'CONFIRMED', now(), 'rival') RETURNING id) "
+                "INSERT INTO booking_history (booking_id, actor, to_status) SELECT id, 'rival', 'CONFIRMED' FROM made"
+            )
+        return insert(*arguments)
+
+    monkeypatch.setattr(batches, "_insert", rival_first)
+    ran = batch("1,Pat,pat@example.com", "5,Pat,pat@example.com")
+    assert codes(ran) == ["slot_taken", "patient_overlap"]
+
+
+def test_lines_behind_one_that_is_refused_are_refused_with_it(batch, sql, monkeypatch):
+    turns = []
+    insert = batches._insert
+    monkeypatch.setattr(batches, "_insert", lambda *given: turns.append(given[2]) or insert(*given))
+    ran = batch(*(f"99,Pat {number},pat@example.com" for number in range(50)))
+    assert codes(ran) == ["not_found"] * 50
+    assert len(turns) == 1
+
+
+@pytest.mark.usefixtures("two_doctors")
+def test_atomic_looks_for_other_bookings_of_the_patients_once_the_file_has_been_read(booking, tmp_path):
+    """Pat gets slot 1 while the file is still being read."""
+    fifo = tmp_path / "wishes"
+    os.mkfifo(fifo)
+
+    def write():
+        with fifo.open("w") as file:
+            file.write("slot_id,name,email\n5,Pat,pat@example.com\n")
+            file.flush()
+            server = books.OwnServer(os.environ["BOOKING_DATABASE_URL"])
+            with books.open_book(Database(server, statement_timeout=30)) as book:
+                bookings.book(book, bookings.BookingRequest(1, "Pat", "pat@example.com", None, None, "earlier"))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    ran = booking("book", "--from", fifo, "-o", "ndjson", "--atomic")
+    thread.join()
+    assert codes(ran) == ["patient_overlap"]
 
 
 def test_holds_that_would_have_lapsed_when_they_are_reported_are_refused(batch, slots, sql, monkeypatch):

@@ -67,6 +67,21 @@ def test_after_a_result_that_is_the_last_no_piece_begins(workers):
     assert begun == [0, 1, 2]
 
 
+def test_after_an_error_of_the_work_what_is_in_hand_is_still_returned(workers):
+    both_begun = threading.Barrier(2)
+
+    def work(piece):
+        both_begun.wait(PATIENCE_SECONDS)
+        if piece == 0:
+            raise ValueError("a bug")
+        return piece
+
+    results = workers(2, work).results(iter(range(2)))
+    assert next(results) == 1
+    with pytest.raises(ValueError, match="a bug"):
+        next(results)
+
+
 def test_where_the_pieces_cannot_be_read_on_what_was_begun_is_returned_first(workers):
     def pieces():
         yield from range(3)

@@ -11,6 +11,7 @@ from booking_cli.errors import (
     DatabaseUnavailable,
     Interrupted,
     InterruptedInDoubt,
+    InvalidInput,
     OutcomeUnknown,
     OutputFailed,
     Refused,
@@ -30,7 +31,7 @@ class Answers:
     def __init__(self, *, atomic: bool) -> None:
         self._atomic = atomic
         self._rows: Iterator[LineAnswer] = iter(())
-        self._error: BookingError | None = None
+        self._error: Exception | None = None
         self._last = self._reached = 0
         self.lines = self.booked = self.refused = 0
 
@@ -53,7 +54,7 @@ class Answers:
         """Return how far it is, in words."""
         return f"{max(self.lines, self._reached)} lines"
 
-    def failure(self) -> BookingError | None:
+    def failure(self) -> Exception | None:
         """Return what to end with once the answers have been shown."""
         match self._error:
             case None if self.refused:
@@ -67,8 +68,8 @@ class Answers:
                 return type(self._error)(
                     self._then(f"The database {why}; the answers say which lines were not booked.")
                 )
-            case Interrupted() if not self._atomic:
-                return Interrupted(self._then(str(self._error)))
+            case Interrupted() | InvalidInput() if not self._atomic:
+                return type(self._error)(self._then(str(self._error)))
         return self._error
 
     def cut_off(self, reason: str) -> BookingError:
@@ -91,9 +92,9 @@ class Answers:
                     self._last = answers[-1].line
                 yield answers
                 self._error = self._error or failure
-        except BookingError as error:
-            self._error = error
         except Abandoned:
             self._error = Interrupted("Interrupted; it is not known which lines after those answered were booked.")
         except KeyboardInterrupt:
             self._error = Interrupted(interrupts.last_words())
+        except Exception as error:  # also a bug: what was answered until then is shown first
+            self._error = error

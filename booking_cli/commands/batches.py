@@ -97,8 +97,20 @@ def _workers(jobs: int, allow_overlap: bool, work: "Callable[[list[Line]], Outco
 
 
 def _chunks(lines: "Iterator[Line]") -> "Iterator[list[Line]]":
-    while chunk := list(itertools.islice(lines, CHUNK)):
-        yield chunk
+    """Return the lines in lots; where they cannot be read on, those before that first."""
+    while True:
+        chunk: list[Line] = []
+        failure = None
+        try:
+            chunk.extend(itertools.islice(lines, CHUNK))
+        except InvalidInput as error:
+            failure = error
+        if chunk:
+            yield chunk
+        if failure:
+            raise failure
+        if not chunk:
+            return
 
 
 def _threads(jobs: int | None, atomic: bool) -> int:

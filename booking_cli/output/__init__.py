@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from booking_cli.errors import BookingError, OutputFailed
+from booking_cli.errors import BookingError, Interrupted, OutputFailed
 from booking_cli.output.text import visible
 
 
@@ -50,7 +50,7 @@ class One(NamedTuple):
     failure: "Failure" = None
 
 
-Failure = BookingError | Callable[[], BookingError | None] | None
+Failure = Exception | Callable[[], Exception | None] | None
 Result = One | Many
 
 
@@ -60,6 +60,10 @@ def show(result: Result, form: Format) -> None:
     try:
         _show(result, form)
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        if cut_off is not None:
+            raise Interrupted(str(cut_off("interrupted"))) from None
+        raise
     except OSError as error:
         if cut_off is not None:
             raise cut_off(error.strerror or "nobody reads them") from error

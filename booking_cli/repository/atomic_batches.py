@@ -8,7 +8,7 @@ import contextlib
 import pickle
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple, TypeVar
 
 from booking_cli.book import Book
@@ -35,16 +35,23 @@ def book(book: Book, chunks: Iterable[Sequence[Line]], terms: Terms, tell: Calla
     """
     with contextlib.ExitStack() as files:
         with _room_or_failure():
-            waiting, answered = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
-            _spool(book, chunks, terms, waiting, tell)
+            waiting, looked, answered = (files.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+            count = 0
+            for lines in chunks:
+                _pickle(lines, waiting)
+                tell(count := count + len(lines))
+
+        def look(tx: Transaction) -> None:
+            with _room_or_failure():
+                _look(tx, book, terms, waiting, looked)
 
         def work(tx: Transaction) -> tuple[str, str] | None:
             with _room_or_failure():
-                return _book(tx, book, terms, waiting, answered, tell)
+                return _book(tx, book, terms, (waiting, looked), answered, tell)
 
         failure = None
         try:
-            book.database.write(work, stands=batches.stands)
+            book.database.write(work, stands=batches.stands, look=look)
         except _NothingBooked as error:
             failure = error.refusal
         for answers, new in _unpickled(answered):
@@ -63,13 +70,12 @@ class _NothingBooked(Exception):
         self.refusal = refusal
 
 
-class _Chunk(NamedTuple):
-    """Some lines, the answers that are known before the transaction, and the lines to ask about within it."""
+class _Looked(NamedTuple):
+    """What is known of some lines before the transaction, and of which patients it need not be asked again within it."""
 
-    lines: Sequence[Line]
-    answers: Mapping[int, LineAnswer]
+    answers: dict[int, LineAnswer]
     spans: Mapping[int, Span]
-    asked: Sequence[Wish]
+    asked: Collection[int]
 
 
 class _Within:
@@ -103,41 +109,46 @@ class _Patients:
         return met
 
 
-def _spool(
-    book: Book, chunks: Iterable[Sequence[Line]], terms: Terms, waiting: IO[bytes], tell: Callable[[int], None]
-) -> None:
-    """Write the lines to a file, with what must be asked before: reads are kept out of the transaction that writes."""
-    patients, way, count = _Patients(), batches.Apart(book.database), 0
-    for lines in chunks:
-        wishes, settled = [line for line in lines if isinstance(line, Wish)], Settled()
-        spans = batches.look(way, book, wishes, terms, settled)
+def _look(tx: Transaction, book: Book, terms: Terms, waiting: IO[bytes], looked: IO[bytes]) -> None:
+    """Write to a file what must be asked before: reads are kept out of the transaction that writes."""
+    _empty(looked)
+    patients = _Patients()
+    for lines in _unpickled(waiting):
+        wishes = [line for line in lines if isinstance(line, Wish)]
+        settled, spans = Settled(), {}
+        if repeatable := [wish for wish in wishes if wish.may_be_repeated]:
+            settled.add(batches.repeated(tx, book, repeatable))
+        if not terms.allow_overlap and (left := settled.left(wishes)):
+            settled.add(batches.busy(tx, book, left))
+            spans = batches.spans_of(tx, left)
         # Within the transaction it is only asked about patients who may be on an earlier line as well.
-        asked = [] if terms.allow_overlap else [wish for wish in wishes if patients.met_before(wish)]
-        _pickle(_Chunk(lines, settled.answers, spans, asked), waiting)
-        count += len(lines)
-        tell(count)
+        asked = {wish.line for wish in wishes if not patients.met_before(wish)}
+        _pickle(_Looked(settled.answers, spans, asked), looked)
 
 
 def _book(
-    tx: Transaction, book: Book, terms: Terms, waiting: IO[bytes], answered: IO[bytes], tell: Callable[[int], None]
+    tx: Transaction,
+    book: Book,
+    terms: Terms,
+    known: tuple[IO[bytes], IO[bytes]],
+    answered: IO[bytes],
+    tell: Callable[[int], None],
 ) -> tuple[str, str] | None:
     """Book all lines, and return the request id and the reference of one of them; raises _NothingBooked."""
-    answered.seek(0)
-    answered.truncate()
-    begun, holds = time.monotonic(), False
+    _empty(answered)
+    begun, holds, repeats = time.monotonic(), False, False
     one: tuple[str, str] | None = None
     count = refused = 0
-    for chunk in _unpickled(waiting):
-        settled, way = Settled(dict(chunk.answers)), _Within(tx)
-        wishes = [line for line in chunk.lines if isinstance(line, Wish)]
-        if asked := [wish for wish in chunk.asked if wish.line not in settled.answers]:
-            batches.refuse_busy(book, asked, batches.find_busy(tx, asked), settled)
-        batches.settle(way, book, wishes, terms, chunk.spans, settled)
-        answers = batches.in_order(chunk.lines, settled.answers)
+    for lines, looked in zip(*map(_unpickled, known), strict=True):
+        settled = Settled(looked.answers)
+        repeats = repeats or any(answer.code is None for answer in looked.answers.values())
+        wishes = [line for line in lines if isinstance(line, Wish)]
+        batches.settle(_Within(tx), book, wishes, terms, looked.spans, settled, looked.asked)
+        answers = batches.in_order(lines, settled.answers)
         _pickle((answers, settled.new), answered)
         count += len(answers)
         refused += sum(answer.code is not None for answer in answers)
-        holds = holds or any(answer.status == "PENDING" for answer in answers)
+        holds = holds or any(settled.answers[line].status == "PENDING" for line in settled.new)
         if one is None and settled.new:
             made = settled.answers[min(settled.new)]
             one = str(made.request_id), str(made.reference)
@@ -151,6 +162,8 @@ def _book(
                 f"Nothing was booked: it took {took:.0f} seconds, and the holds would have lapsed. Use a longer --hold."
             )
         )
+    if repeats:
+        tx.one("db.write_to_log")  # what was booked before is only said once that is there to stay
     return one
 
 
@@ -163,6 +176,11 @@ def _room_or_failure() -> Iterator[None]:
             f"Nothing was booked: there is no room for a temporary file in {tempfile.gettempdir()} ({error.strerror}). "
             "Set TMPDIR to another folder."
         ) from error
+
+
+def _empty(file: IO[bytes]) -> None:
+    file.seek(0)
+    file.truncate()
 
 
 def _pickle(thing: object, file: IO[bytes]) -> None:

@@ -7,7 +7,7 @@ other's way take turns.
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple, Protocol, TypeVar
@@ -54,6 +54,15 @@ class Settled:
     answers: dict[int, LineAnswer] = field(default_factory=dict)
     new: set[int] = field(default_factory=set)
 
+    def add(self, other: "Settled") -> None:
+        """Take over what was found out about other lines."""
+        self.answers |= other.answers
+        self.new |= other.new
+
+    def left(self, wishes: Iterable[Wish]) -> list[Wish]:
+        """Return the wishes that are not settled."""
+        return [wish for wish in wishes if wish.line not in self.answers]
+
 
 class Way(Protocol):
     """How transactions are run: each of its own, or all within one."""
@@ -91,8 +100,10 @@ def book(way: Way, book: Book, lines: Sequence[Line], terms: Terms) -> Outcome:
     wishes = [line for line in lines if isinstance(line, Wish)]
     settled, failure = Settled(), None
     try:
-        spans = look(way, book, wishes, terms, settled)
-        settle(way, book, wishes, terms, spans, settled)
+        settled.add(_ask(way, repeated, book, [wish for wish in wishes if wish.may_be_repeated]))
+        left = settled.left(wishes)
+        spans = {} if terms.allow_overlap else way.read(lambda tx: spans_of(tx, left))
+        settle(way, book, left, terms, spans, settled)
     except BookingError as error:
         failure = error
         for wish in wishes:
@@ -105,74 +116,87 @@ def in_order(lines: Iterable[Line], answers: Mapping[int, LineAnswer]) -> list[L
     return [_bad(line) if isinstance(line, BadLine) else answers[line.line] for line in lines]
 
 
-def look(way: Way, book: Book, wishes: Sequence[Wish], terms: Terms, settled: Settled) -> dict[int, Span]:
-    """Answer repeated requests, and refuse patients who are busy; outside the write, on purpose.
+def repeated(tx: Transaction, book: Book, wishes: Sequence[Wish]) -> Settled:
+    """Return the answers for the wishes whose request made a booking before."""
+    settled = Settled()
+    found = tx.all("batches.find_requests", {"request_ids": [wish.request_id for wish in wishes]})
+    by_request = {row["request_id"]: row for row in found}
+    for wish in wishes:
+        if (row := by_request.get(wish.request_id)) is None:
+            continue
+        refusal = refusals.reused(row, wish.slot_id, wish.patient_name, wish.patient_email)
+        if refusal and row["made_here"]:
+            refusal = RequestIdReused(
+                f"The request id {wish.request_id} is on an earlier line, for another patient or slot."
+            )
+        settled.answers[wish.line] = refused(wish, refusal) if refusal else _made(book, wish, row["first_status"], row)
+        if row["made_here"] and not refusal:
+            settled.new.add(wish.line)
+    return settled
 
-    Returns when the patients are busy who are on several of the lines that are left.
-    """
-    if repeatable := [wish for wish in wishes if wish.may_be_repeated]:
-        _answer_repeated(way, book, repeatable, settled)
-    if terms.allow_overlap:
-        return {}
-    rest = _unsettled(wishes, settled)
-    marks = [patient_mark(wish) for wish in rest]
+
+def spans_of(tx: Transaction, wishes: Sequence[Wish]) -> dict[int, Span]:
+    """Return, for the lines of patients who are on several, who is to be where and when."""
+    marks = [patient_mark(wish) for wish in wishes]
     counts = Counter(marks)
-    several = (
-        [wish for wish, mark in zip(rest, marks, strict=True) if counts[mark] > 1] if len(counts) < len(rest) else []
-    )
-
-    def work(tx: Transaction) -> tuple[list[Row], list[Row]]:
-        return find_busy(tx, rest) if rest else [], tx.all("batches.spans", _named(several)) if several else []
-
-    busy, spans = way.read(work)
-    refuse_busy(book, rest, busy, settled)
+    several = [wish for wish, mark in zip(wishes, marks, strict=True) if counts[mark] > 1]
     return {
-        several[row["n"] - 1].line: Span((row["email"], row["name"]), row["starts_at"], row["ends_at"]) for row in spans
+        several[row["n"] - 1].line: Span((row["email"], row["name"]), row["starts_at"], row["ends_at"])
+        for row in (tx.all("batches.spans", _named(several)) if several else ())
     }
 
 
-def find_busy(tx: Transaction, wishes: Sequence[Wish]) -> list[Row]:
-    """Return a row for each wish of a patient who has a booking at that time; `n` counts the wishes from 1."""
-    return tx.all("batches.find_overlaps", _named(wishes))
-
-
-def refuse_busy(book: Book, wishes: Sequence[Wish], busy: Iterable[Row], settled: Settled) -> None:
-    """Refuse the wishes of patients who have a booking at that time, by the rows of `find_busy`."""
-    for row in busy:
+def busy(tx: Transaction, book: Book, wishes: Sequence[Wish]) -> Settled:
+    """Return the refusals for the wishes of patients who have a booking at that time."""
+    settled = Settled()
+    for row in tx.all("batches.find_overlaps", _named(wishes)):
         wish = wishes[row["n"] - 1]
+        error = refusals.overlap(book, wish.patient_name, row)
         if row["made_here"]:
             error = PatientOverlap(f"{wish.patient_name} is on an earlier line already, at a time that overlaps.")
-        else:
-            error = refusals.overlap(book, wish.patient_name, row)
         settled.answers[wish.line] = refused(wish, error)
+    return settled
 
 
 def settle(
-    way: Way, book: Book, wishes: Sequence[Wish], terms: Terms, spans: Mapping[int, Span], settled: Settled
+    way: Way,
+    book: Book,
+    wishes: Sequence[Wish],
+    terms: Terms,
+    spans: Mapping[int, Span],
+    settled: Settled,
+    asked_before: Collection[int] = (),
 ) -> None:
-    """Book what can be booked of the wishes that are not settled, and add an answer for each."""
-    turns, tries = Turns(_unsettled(wishes, settled), spans), Counter[int]()
+    """Book what can be booked of the wishes that are not settled, and add an answer for each.
+
+    Whether the patients are busy is asked right before each turn, outside the write, on purpose; in the first turn not for
+    those who were `asked_before`.
+    """
+    turns, tries = Turns(settled.left(wishes), spans), Counter[int]()
     while True:
         now, late = turns.take()
+        if not now and not late:
+            return
         for wish, winner in late:
             _answer_late(wish, winner, settled)
-        if not now:
-            if not late:
-                return
-            continue
+        if not terms.allow_overlap:
+            settled.add(_ask(way, busy, book, [wish for wish in now if wish.line not in asked_before]))
+            now, asked_before = settled.left(now), ()
         for wish, row in _insert(way, book, now, terms, [wish for wish in now if tries[wish.line]]):
             settled.answers[wish.line] = _made(book, wish, row["status"], row)
             settled.new.add(wish.line)
             turns.booked(wish)
-        if left := _unsettled(now, settled):
-            _answer_why_not(way, book, left, settled)
-            again = _unsettled(left, settled)
+        if left := settled.left(now):
+            # What stands in the way of a line stands in the way of those behind it as well.
+            settled.add(_ask(way, _why_not, book, [*left, *turns.behind(left)]))
+            turns.drop(settled.answers.keys())
+            again = settled.left(left)
             tries.update(wish.line for wish in again)
             for wish in again:
                 if tries[wish.line] > MAX_ROUNDS:
                     changes = Busy(f"Slot {wish.slot_id} changes all the time. It was not booked; please try again.")
                     settled.answers[wish.line] = refused(wish, changes)
-            turns.put_back(_unsettled(again, settled))
+            turns.put_back(settled.left(again))
 
 
 def refused(wish: Wish, error: BookingError) -> LineAnswer:
@@ -193,8 +217,20 @@ def _bad(line: BadLine) -> LineAnswer:
     return LineAnswer(line.line, None, None, None, None, None, None, None, None, "invalid_input", line.why)
 
 
-def _unsettled(wishes: Iterable[Wish], settled: Settled) -> list[Wish]:
-    return [wish for wish in wishes if wish.line not in settled.answers]
+def _ask(
+    way: Way, question: Callable[[Transaction, Book, Sequence[Wish]], Settled], book: Book, wishes: Sequence[Wish]
+) -> Settled:
+    """Ask about wishes, outside the write; that one was booked before is only said once that is there to stay."""
+    if not wishes:
+        return Settled()
+
+    def ask(tx: Transaction) -> Settled:
+        return question(tx, book, wishes)
+
+    seen = way.read(ask)
+    if any(answer.code is None for answer in seen.answers.values()):
+        return way.read_what_lasts(ask)
+    return seen
 
 
 def _insert(
@@ -204,6 +240,8 @@ def _insert(
 
     Those that are `taking_over` first let a hold on their slot fail that has lapsed.
     """
+    if not wishes:
+        return []
     by_reference = dict(zip(new_references(len(wishes)), wishes, strict=True))
     lines = [
         {
@@ -254,34 +292,11 @@ def _answer_late(wish: Wish, winner: Wish, settled: Settled) -> None:
     settled.answers[wish.line] = refused(wish, error)
 
 
-def _answer_repeated(way: Way, book: Book, wishes: Sequence[Wish], settled: Settled) -> None:
-    """Answer the wishes whose request made a booking before."""
-    request_ids = [wish.request_id for wish in wishes]
-
-    def find(tx: Transaction) -> list[Row]:
-        return tx.all("batches.find_requests", {"request_ids": request_ids})
-
-    found = way.read(find) and way.read_what_lasts(find)
-    by_request = {row["request_id"]: row for row in found}
-    for wish in wishes:
-        if (row := by_request.get(wish.request_id)) is None:
-            continue
-        refusal = refusals.reused(row, wish.slot_id, wish.patient_name, wish.patient_email)
-        if refusal and row["made_here"]:
-            refusal = RequestIdReused(
-                f"The request id {wish.request_id} is on an earlier line, for another patient or slot."
-            )
-        settled.answers[wish.line] = refused(wish, refusal) if refusal else _made(book, wish, row["first_status"], row)
-        if row["made_here"] and not refusal:
-            settled.new.add(wish.line)
-
-
-def _answer_why_not(way: Way, book: Book, wishes: Sequence[Wish], settled: Settled) -> None:
-    """Answer the wishes that were not booked, without those where trying again makes sense."""
-    _answer_repeated(way, book, wishes, settled)
-    rest = _unsettled(wishes, settled)
-    found = way.read(lambda tx: tx.all("batches.why_not_booked", _named(rest)))
-    by_number = {row["n"]: row for row in found}
+def _why_not(tx: Transaction, book: Book, wishes: Sequence[Wish]) -> Settled:
+    """Return the answers for wishes that were not booked, without those where trying again makes sense."""
+    settled = repeated(tx, book, wishes)
+    rest = settled.left(wishes)
+    by_number = {row["n"]: row for row in (tx.all("batches.why_not_booked", _named(rest)) if rest else ())}
     for number, wish in enumerate(rest, start=1):
         row = by_number.get(number)
         reason = refusals.not_booked(book, wish.slot_id, row)
@@ -289,6 +304,7 @@ def _answer_why_not(way: Way, book: Book, wishes: Sequence[Wish], settled: Settl
             reason = SlotTaken(f"Slot {wish.slot_id} is taken: an earlier line has it. Choose another one.")
         if reason is not None:
             settled.answers[wish.line] = refused(wish, reason)
+    return settled
 
 
 def _made(book: Book, wish: Wish, status: str, row: Row) -> LineAnswer:
