@@ -13,7 +13,7 @@ from tests.bench import processes
 from tests.bench.figures import Figure, Goal, in_turn, ratios
 from tests.bench.ground import FOLDER, Ground, opened
 from tests.bench.pgbench import Sent, recorded
-from tests.bench.processes import program, python, run
+from tests.bench.processes import milliseconds, program, python
 
 ROUNDS = 21
 COMPLETION = {"_BOOKING_COMPLETE": "complete_bash", "COMP_WORDS": "booking slots li", "COMP_CWORD": "2"}
@@ -41,7 +41,7 @@ _FEW_SLOTS = """
 
 def figures(ground: Ground, size: str) -> Iterator[Figure]:
     """Take the figures of starting."""
-    run(program("db", "migrate"))
+    milliseconds(program("db", "migrate"))
     yield from _help()
     yield from _commands(ground)
     yield from _memory(ground, size)
@@ -49,11 +49,11 @@ def figures(ground: Ground, size: str) -> Iterator[Figure]:
 
 def _help() -> Iterator[Figure]:
     wanted = {
-        "help": lambda: run(program("--help")).milliseconds,
-        "list_help": lambda: run(program("slots", "list", "--help")).milliseconds,
-        "completion": lambda: run(program(), **COMPLETION).milliseconds,
+        "help": lambda: milliseconds(program("--help")),
+        "list_help": lambda: milliseconds(program("slots", "list", "--help")),
+        "completion": lambda: milliseconds(program(), **COMPLETION),
     }
-    limit, *ours = in_turn(ROUNDS, lambda: run(python("-c", "import typer")).milliseconds, *wanted.values())
+    limit, *ours = in_turn(ROUNDS, lambda: milliseconds(python("-c", "import typer")), *wanted.values())
     yield Figure("typer_ms", 'python -c "import typer"', limit)
     for name, values in zip(wanted, ours, strict=True):
         yield Figure(f"{name}_ms", {"help": "booking --help", "list_help": "slots list --help"}.get(name, name), values)
@@ -72,10 +72,10 @@ def _commands(ground: Ground) -> Iterator[Figure]:
     addresses = (f"{new_request_id()}@example.org" for _ in itertools.count())
     look, look_limit, book, book_limit = in_turn(
         ROUNDS,
-        lambda: run(program("slots", "list", "-o", "json")).milliseconds,
-        lambda: run(python(str(look_by_hand))).milliseconds,
-        lambda: run(program("book", next(free), *patient, next(addresses))).milliseconds,
-        lambda: run(python(str(book_by_hand), str(next(free)))).milliseconds,
+        lambda: milliseconds(program("slots", "list", "-o", "json")),
+        lambda: milliseconds(python(str(look_by_hand))),
+        lambda: milliseconds(program("book", next(free), *patient, next(addresses))),
+        lambda: milliseconds(python(str(book_by_hand), str(next(free)))),
     )
     yield Figure("look_ms", "booking slots list -o json", look)
     yield Figure("look_limit_ms", "ten lines that import the same packages and run the same SQL", look_limit)
