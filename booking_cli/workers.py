@@ -84,7 +84,8 @@ class Workers(Generic[P, R]):
                 continue
             except Exception as error:
                 self._in_hand.popleft()
-                failure, read, reads = failure or error, None, False
+                # Of more weight than an error among the pieces: nobody knows what it left undone.
+                failure, read, reads = error, None, False
                 continue
             # Only now: what was interrupted while it waited is waited for once more.
             self._in_hand.popleft()

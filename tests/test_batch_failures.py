@@ -14,6 +14,7 @@ from booking_cli import line_files
 from booking_cli.commands import batches
 from booking_cli.lines import Wish
 from booking_cli.repository import batches as repository
+from booking_cli.repository.ways import Apart
 from booking_cli.workers import Workers
 from tests.conftest import PROGRAM
 from tests.threads import at_once
@@ -161,7 +162,7 @@ def test_two_batches_after_the_same_slots_book_each_slot_once(opened, sql, slots
             Wish(line, slot, f"{patient} {slot}", "p@x.de", None, False, f"{patient}-{slot}", False)
             for line, slot in enumerate(order, start=1)
         ]
-        return repository.book(repository.Apart(opened.database), opened, wishes, terms).answers
+        return repository.book(Apart(opened.database), opened, wishes, terms).answers
 
     one, other = at_once(lambda: book("Ana", numbers), lambda: book("Bo", numbers[::-1]))
     won = [answer.slot_id for answer in [*one, *other] if answer.code is None]
@@ -237,6 +238,18 @@ def test_lines_before_one_that_cannot_be_read_are_booked_and_answered(booking, p
     assert (ran.status, [answer["line"] for answer in ran.json]) == (2, [2, 3])
     assert "The lines up to 3 are answered." in ran.error["message"]
     assert booked(sql) == slots[:2]
+
+
+def test_of_a_file_that_cannot_be_read_on_nothing_is_booked_where_it_is_all_or_none(booking, path, sql, monkeypatch):
+    def breaks(source):
+        raise line_files.Unreadable("The file cannot be read on after line 3: Input/output error.")
+
+    read = line_files._Source._readline
+    monkeypatch.setattr(line_files._Source, "_readline", lambda source: (read, breaks)[source.number == 3](source))
+    ran = booking("book", "--from", path, "-o", "json", "--atomic")
+    assert (ran.status, ran.json) == (2, [])
+    assert ran.error["message"].endswith("Input/output error. Nothing was booked.")
+    assert booked(sql) == []
 
 
 def test_a_bug_leaves_what_was_answered_before_it_whole(booking, path, sql, by_twos, monkeypatch):

@@ -221,6 +221,17 @@ def test_lines_behind_one_that_is_refused_are_refused_with_it(batch, sql, monkey
 
 
 @pytest.mark.usefixtures("two_doctors")
+def test_lines_behind_one_whose_patient_is_busy_are_refused_with_it(batch, monkeypatch):
+    batch("5,Pat,pat@example.com", options=["--confirm"])
+    asked = []
+    busy = batches.busy
+    monkeypatch.setattr(batches, "busy", lambda *given: asked.append(given[2]) or busy(*given))
+    ran = batch(*["1,Pat,pat@example.com"] * 50)
+    assert codes(ran) == ["patient_overlap"] * 50
+    assert [len(wishes) for wishes in asked] == [1, 49]
+
+
+@pytest.mark.usefixtures("two_doctors")
 def test_atomic_looks_for_other_bookings_of_the_patients_once_the_file_has_been_read(booking, tmp_path):
     """Pat gets slot 1 while the file is still being read."""
     fifo = tmp_path / "wishes"

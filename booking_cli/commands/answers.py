@@ -70,6 +70,8 @@ class Answers:
                 )
             case Interrupted() | InvalidInput() if not self._atomic:
                 return type(self._error)(self._then(str(self._error)))
+            case InvalidInput():
+                return InvalidInput(f"{self._error} Nothing was booked.")
         return self._error
 
     def cut_off(self, reason: str) -> BookingError:
@@ -96,5 +98,7 @@ class Answers:
             self._error = Interrupted("Interrupted; it is not known which lines after those answered were booked.")
         except KeyboardInterrupt:
             self._error = Interrupted(interrupts.last_words())
+        except InvalidInput as error:  # the file cannot be read on
+            self._error = self._error or error
         except Exception as error:  # also a bug: what was answered until then is shown first
             self._error = error

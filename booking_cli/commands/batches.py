@@ -51,7 +51,7 @@ def book(
 
     chunks = _chunks(line_files.read(_open(ctx, path), confirms=confirm))
     opened = open_book(ctx, pool_size=0 if atomic else threads)
-    from booking_cli.repository import atomic_batches, batches
+    from booking_cli.repository import atomic_batches, batches, ways
 
     terms = batches.Terms(hold or opened.hold_minutes, allow_overlap)
     answers = Answers(atomic=atomic)
@@ -59,7 +59,7 @@ def book(
         answers.take(atomic_batches.book(opened, chunks, terms, answers.reach))
     else:
         sys.setswitchinterval(_SWITCH_SECONDS)
-        way = batches.Apart(opened.database)
+        way = ways.Apart(opened.database)
         workers = _workers(threads, allow_overlap, lambda lines: batches.book(way, opened, lines, terms))
         ctx.call_on_close(workers.close)
         answers.take(workers.results(chunks))

@@ -1,7 +1,7 @@
 """Many bookings, all or none: every line of a file in one transaction.
 
-The lines wait in a temporary file, because the transaction may have to begin again, and the answers in another until it has
-been committed. So a file of any length takes no more memory than a few of its lines.
+The lines wait in a temporary file, because the transaction may have to begin again, what was seen before it in another, and the
+answers in a third until it has been committed. So a file of any length takes no more memory than a few of its lines.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import pickle
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple
 
 from booking_cli.book import Book
 from booking_cli.errors import OutputFailed, Refused
@@ -17,10 +17,9 @@ from booking_cli.lines import Line, Wish, patient_mark
 from booking_cli.models import NOT_MADE, LineAnswer
 from booking_cli.repository import batches
 from booking_cli.repository.batches import Outcome, Settled, Terms
+from booking_cli.repository.ways import Within
 from booking_cli.transactions import Transaction
 from booking_cli.turns import Span
-
-T = TypeVar("T")
 
 _WHY_NOT_MADE = "Not booked, because nothing of the file was."
 # Of a filter that tells which patients may be on an earlier line: with a million of them it errs once in a hundred times.
@@ -78,22 +77,6 @@ class _Looked(NamedTuple):
     asked: Collection[int]
 
 
-class _Within:
-    """One transaction for everything."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-
-    def read(self, work: Callable[[Transaction], T]) -> T:
-        return work(self._tx)
-
-    def read_what_lasts(self, work: Callable[[Transaction], T]) -> T:
-        return work(self._tx)
-
-    def write(self, work: Callable[[Transaction, str], T], stands: Callable[[Transaction, T], bool]) -> T:  # noqa: ARG002  # asked of the whole
-        return work(self._tx, batches.BOOK_AROUND)  # after an error nothing could go on
-
-
 class _Patients:
     """Remembers patients in little memory: it never forgets one, and seldom takes one for another."""
 
@@ -120,7 +103,8 @@ def _look(tx: Transaction, book: Book, terms: Terms, waiting: IO[bytes], looked:
             settled.add(batches.repeated(tx, book, repeatable))
         if not terms.allow_overlap and (left := settled.left(wishes)):
             settled.add(batches.busy(tx, book, left))
-            spans = batches.spans_of(tx, left)
+            if several := batches.on_several_lines(left):
+                spans = batches.spans_of(tx, several)
         # Within the transaction it is only asked about patients who may be on an earlier line as well.
         asked = {wish.line for wish in wishes if not patients.met_before(wish)}
         _pickle(_Looked(settled.answers, spans, asked), looked)
@@ -141,10 +125,10 @@ def _book(
     count = refused = 0
     for lines, looked in zip(*map(_unpickled, known), strict=True):
         settled = Settled(looked.answers)
-        repeats = repeats or any(answer.code is None for answer in looked.answers.values())
         wishes = [line for line in lines if isinstance(line, Wish)]
-        batches.settle(_Within(tx), book, wishes, terms, looked.spans, settled, looked.asked)
+        batches.settle(Within(tx), book, wishes, terms, looked.spans, settled, looked.asked)
         answers = batches.in_order(lines, settled.answers)
+        repeats = repeats or any(answer.code is None and answer.line not in settled.new for answer in answers)
         _pickle((answers, settled.new), answered)
         count += len(answers)
         refused += sum(answer.code is not None for answer in answers)

@@ -10,27 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple, Protocol, TypeVar
-
-from psycopg import errors as pg
+from typing import NamedTuple
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
-from booking_cli.database import Database
-from booking_cli.database_errors import violates
 from booking_cli.errors import BookingError, Busy, PatientOverlap, RequestIdReused, SlotTaken
 from booking_cli.lines import BadLine, Line, Wish, patient_mark
 from booking_cli.models import LineAnswer
 from booking_cli.references import new_references
 from booking_cli.repository import refusals
 from booking_cli.repository.bookings import MAX_ROUNDS
+from booking_cli.repository.ways import Way
 from booking_cli.transactions import Transaction
 from booking_cli.turns import Span, Turns
-
-T = TypeVar("T")
-
-BOOK = "batches.book"
-BOOK_AROUND = "batches.book_around"
 
 
 class Terms(NamedTuple):
@@ -64,37 +56,6 @@ class Settled:
         return [wish for wish in wishes if wish.line not in self.answers]
 
 
-class Way(Protocol):
-    """How transactions are run: each of its own, or all within one."""
-
-    def read(self, work: Callable[[Transaction], T]) -> T:
-        """Run what only reads."""
-
-    def read_what_lasts(self, work: Callable[[Transaction], T]) -> T:
-        """Run what only reads, and return when what it saw is there to stay."""
-
-    def write(self, work: Callable[[Transaction, str], T], stands: Callable[[Transaction, T], bool]) -> T:
-        """Run what changes the book, which gets the name of the statement to book with."""
-
-
-class Apart:
-    """Transactions each of its own, for all threads that work on one file."""
-
-    def __init__(self, database: Database) -> None:
-        self.read, self.read_what_lasts, self._write = database.read, database.read_what_lasts, database.write
-        self._statement = BOOK
-
-    def write(self, work: Callable[[Transaction, str], T], stands: Callable[[Transaction, T], bool]) -> T:
-        """Run `work` as `Database.write` does."""
-        try:
-            return self._write(lambda tx: work(tx, self._statement), stands=stands)
-        except pg.UniqueViolation as error:
-            # Where some slots of a file are taken, others are likely to be; but a reference is there already by mere chance.
-            if not violates(error, "bookings_reference_is_unique"):
-                self._statement = BOOK_AROUND
-            return self._write(lambda tx: work(tx, BOOK_AROUND), stands=stands)
-
-
 def book(way: Way, book: Book, lines: Sequence[Line], terms: Terms) -> Outcome:
     """Book some lines, each on its own. Where something fails on the way, what is not settled has that for an answer."""
     wishes = [line for line in lines if isinstance(line, Wish)]
@@ -102,7 +63,8 @@ def book(way: Way, book: Book, lines: Sequence[Line], terms: Terms) -> Outcome:
     try:
         settled.add(_ask(way, repeated, book, [wish for wish in wishes if wish.may_be_repeated]))
         left = settled.left(wishes)
-        spans = {} if terms.allow_overlap else way.read(lambda tx: spans_of(tx, left))
+        several = [] if terms.allow_overlap else on_several_lines(left)
+        spans = way.read(lambda tx: spans_of(tx, several)) if several else {}
         settle(way, book, left, terms, spans, settled)
     except BookingError as error:
         failure = error
@@ -135,14 +97,18 @@ def repeated(tx: Transaction, book: Book, wishes: Sequence[Wish]) -> Settled:
     return settled
 
 
-def spans_of(tx: Transaction, wishes: Sequence[Wish]) -> dict[int, Span]:
-    """Return, for the lines of patients who are on several, who is to be where and when."""
+def on_several_lines(wishes: Sequence[Wish]) -> list[Wish]:
+    """Return the wishes of patients who are, or may be, on several lines."""
     marks = [patient_mark(wish) for wish in wishes]
     counts = Counter(marks)
-    several = [wish for wish, mark in zip(wishes, marks, strict=True) if counts[mark] > 1]
+    return [wish for wish, mark in zip(wishes, marks, strict=True) if counts[mark] > 1]
+
+
+def spans_of(tx: Transaction, wishes: Sequence[Wish]) -> dict[int, Span]:
+    """Return who is to be where and when on some lines, by their numbers."""
     return {
-        several[row["n"] - 1].line: Span((row["email"], row["name"]), row["starts_at"], row["ends_at"])
-        for row in (tx.all("batches.spans", _named(several)) if several else ())
+        wishes[row["n"] - 1].line: Span((row["email"], row["name"]), row["starts_at"], row["ends_at"])
+        for row in tx.all("batches.spans", _named(wishes))
     }
 
 
@@ -169,8 +135,7 @@ def settle(
 ) -> None:
     """Book what can be booked of the wishes that are not settled, and add an answer for each.
 
-    Whether the patients are busy is asked right before each turn, outside the write, on purpose; in the first turn not for
-    those who were `asked_before`.
+    Whether the patients are busy is asked right before each turn; in the first turn not for those who were `asked_before`.
     """
     turns, tries = Turns(settled.left(wishes), spans), Counter[int]()
     while True:
@@ -181,6 +146,10 @@ def settle(
             _answer_late(wish, winner, settled)
         if not terms.allow_overlap:
             settled.add(_ask(way, busy, book, [wish for wish in now if wish.line not in asked_before]))
+            if refused_now := [wish for wish in now if wish.line in settled.answers]:
+                # Who is busy is so on the lines behind for the same slot as well.
+                settled.add(_ask(way, busy, book, turns.behind(refused_now)))
+                turns.drop(settled.answers.keys())
             now, asked_before = settled.left(now), ()
         for wish, row in _insert(way, book, now, terms, [wish for wish in now if tries[wish.line]]):
             settled.answers[wish.line] = _made(book, wish, row["status"], row)
@@ -220,7 +189,7 @@ def _bad(line: BadLine) -> LineAnswer:
 def _ask(
     way: Way, question: Callable[[Transaction, Book, Sequence[Wish]], Settled], book: Book, wishes: Sequence[Wish]
 ) -> Settled:
-    """Ask about wishes, outside the write; that one was booked before is only said once that is there to stay."""
+    """Ask about wishes; that one was booked before is only said once that is there to stay."""
     if not wishes:
         return Settled()
 

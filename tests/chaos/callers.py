@@ -19,6 +19,7 @@ from booking_cli.output.json import dumps
 from booking_cli.repository import batches, bookings, clinic, doctors, slots
 from booking_cli.repository.bookings import BookingRequest
 from booking_cli.repository.doctors import DoctorChange
+from booking_cli.repository.ways import Apart
 from tests.chaos.freezing import freeze
 from tests.chaos.history import Answer, Done, Unknown
 from tests.chaos.notes import STATUSES, Notes
@@ -49,7 +50,7 @@ class InBatches:
 
     def __init__(self, book: Book, actor: str, notes: Notes) -> None:
         self._book = dataclasses.replace(book, actor=actor)
-        self._way = batches.Apart(book.database)
+        self._way = Apart(book.database)
         self._notes = notes
 
     def __call__(self, requests: list[Request]) -> list[Answer]:
