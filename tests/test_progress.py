@@ -14,9 +14,12 @@ from tests.waiting import PATIENCE_SECONDS
 
 @pytest.fixture
 def at_a_terminal(environment, tmp_path, monkeypatch):
-    """Runs the program with its stderr on a terminal and its stdout in a file; returns its status and what was on either."""
+    """Runs the program with its stderr on a terminal and its stdout in a file; returns its status and what was on either.
 
-    def run(*arguments):
+    `then` is called once the bar is on the terminal.
+    """
+
+    def run(*arguments, then):
         ours, theirs = pty.openpty()
         shown = []
         out = tmp_path / "out"
@@ -30,6 +33,8 @@ def at_a_terminal(environment, tmp_path, monkeypatch):
                 if not data:
                     return
                 shown.append(data)
+                if "Booking" in b"".join(shown).decode(errors="replace"):
+                    then()
 
         with out.open("w") as file:
             process = subprocess.Popen(
@@ -53,7 +58,7 @@ def at_a_terminal(environment, tmp_path, monkeypatch):
 @pytest.mark.parametrize("options", [(), ("--atomic",)], ids=["each", "atomic"])
 @pytest.mark.parametrize("form", ["json", "csv", "table"])
 def test_what_is_shown_while_the_bar_runs_goes_where_it_was_sent(at_a_terminal, raw, slots, tmp_path, form, options):
-    """A rival who has locked a slot keeps the batch waiting until the bar is there."""
+    """A rival who has locked a slot keeps the batch waiting until the bar is on the terminal."""
     path = tmp_path / "wishes.csv"
     path.write_text("slot_id,name,email\n1,Pat,pat@example.com\n99,Ida,ida@example.com\n")
     rival = raw()
@@ -61,8 +66,7 @@ def test_what_is_shown_while_the_bar_runs_goes_where_it_was_sent(at_a_terminal, 
         "INSERT INTO bookings (reference, slot_id, patient_name, patient_email, status, hold_expires_at, request_id)"
         " VALUES ('RIVAL', 1, 'Rival', 'r@x.de', 'PENDING', now() + interval '1 hour', 'rival')"
     )
-    threading.Timer(1.6, rival.rollback).start()
-    status, out, terminal = at_a_terminal("book", "--from", path, "-o", form, *options)
+    status, out, terminal = at_a_terminal("book", "--from", path, "-o", form, *options, then=rival.rollback)
     assert status == 4
     assert "Booking" in terminal
     assert "There is no slot 99" in out
