@@ -1,6 +1,7 @@
 """One transaction: what it begins with, its statements by their names, and how it ends. Nothing is repeated here."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import psycopg
@@ -52,28 +53,20 @@ class LostCommit(Exception):
 
 def read(connection: Connection, begin: str, work: Callable[[Transaction], T]) -> T:
     """Run one that changes nothing; raises what the driver raises."""
-    interrupts.release()
-    try:
+    with _whole_or_rolled_back(connection):
         tx = Transaction(connection, begin)
         result = work(tx)
-    except BaseException:
-        roll_back(connection)
-        raise
     tx.commit()
     return result
 
 
 def read_at_once(connection: Connection, statements: str) -> Row:
     """Run one that changes nothing in one round trip, and return the row of the one statement in it that returns any."""
-    interrupts.release()
-    try:
+    with _whole_or_rolled_back(connection):
         cursor = connection.execute(statements.encode(), prepare=False)
         while not cursor.description and cursor.nextset():
             pass
         row = cursor.fetchone()
-    except BaseException:
-        roll_back(connection)
-        raise
     assert row is not None
     return row
 
@@ -89,8 +82,7 @@ def write(
 
     `look` is for a transaction that goes before it, and makes it unnecessary where it returns something.
     """
-    interrupts.release()
-    try:
+    with _whole_or_rolled_back(connection):
         if look is not None:
             tx = Transaction(connection, begin_looking)
             if (seen := look(tx)) is not None:
@@ -99,9 +91,6 @@ def write(
             begin = f"COMMIT; {begin}"  # one round trip for both
         tx = Transaction(connection, begin)
         result = work(tx)
-    except BaseException:
-        roll_back(connection)
-        raise
     interrupts.hold_back()
     try:
         tx.commit()
@@ -112,6 +101,17 @@ def write(
         raise
     interrupts.note_outcome(committed=True)
     return result
+
+
+@contextlib.contextmanager
+def _whole_or_rolled_back(connection: Connection) -> Iterator[None]:
+    """Obey Ctrl-C within, and undo what was done where anything goes wrong."""
+    interrupts.release()
+    try:
+        yield
+    except BaseException:
+        roll_back(connection)
+        raise
 
 
 def roll_back(connection: Connection) -> None:

@@ -33,10 +33,7 @@ class Turns:
 
         Of those whose turn it is, none comes in another's way. Where both are empty, nobody waits.
         """
-        if self._are_apart():
-            now, self._waiting = self._waiting, []
-            return now, []
-        now = []
+        now: list[Wish] = []
         late: list[tuple[Wish, Wish]] = []
         waiting: list[Wish] = []
         ahead = _Claims(self._spans)
@@ -48,16 +45,6 @@ class Turns:
             ahead.add(wish)
         self._waiting = waiting
         return now, late
-
-    def _are_apart(self) -> bool:
-        """Tell, at a glance, whether no two of the lines that wait, nor one that was booked, come in each other's way."""
-        count = len(self._waiting)
-        return (
-            self._booked.is_empty()
-            and not self._spans
-            and len({wish.slot_id for wish in self._waiting}) == count
-            and len({wish.request_id for wish in self._waiting}) == count
-        )
 
     def booked(self, wish: Wish) -> None:
         """Note that a wish has come true."""
@@ -91,9 +78,6 @@ class _Claims:
         self._by_request.setdefault(wish.request_id, wish)
         if (span := self._spans.get(wish.line)) is not None:
             self._by_patient.setdefault(span.patient, []).append((span, wish))
-
-    def is_empty(self) -> bool:
-        return not self._by_request
 
     def rival(self, wish: Wish) -> Wish | None:
         """Return a line that is in the way of another: with its request id, or else its patient, or else its slot."""

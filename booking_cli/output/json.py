@@ -53,12 +53,14 @@ def _objects(value: Any) -> Any:
     """Return `value` with an object in place of each thing, by the names of its fields: to JSON, a tuple is an array."""
     if isinstance(value, list):
         return [_objects(item) for item in value]
-    if isinstance(value, tuple):
-        fields: dict[str, Any] = dict(zip(value._fields, value, strict=True))  # type: ignore[attr-defined]
-        for name in _lists_of(type(value)):
-            fields[name] = [_objects(item) for item in fields[name]]
-        return fields
-    return value
+    kind: type = type(value)
+    names = getattr(kind, "_fields", None)
+    if names is None:
+        return value
+    fields: dict[str, Any] = dict(zip(names, value, strict=True))
+    for name in _lists_of(kind):
+        fields[name] = _objects(fields[name])
+    return fields
 
 
 @functools.cache

@@ -60,6 +60,6 @@ class Within:
         """Run `work` here."""
         return work(self._tx)
 
-    def write(self, work: Callable[[Transaction, str], T], stands: Callable[[Transaction, T], bool]) -> T:  # noqa: ARG002
+    def write(self, work: Callable[[Transaction, str], T], stands: Callable[[Transaction, T], bool]) -> T:  # noqa: ARG002  # it is asked of the whole
         """Run `work` here, where an error must not occur: after it nothing could go on."""
         return work(self._tx, BOOK_AROUND)

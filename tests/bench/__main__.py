@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 for _name in [name for name in os.environ if name.startswith(("BOOKING_", "PG"))]:
     del os.environ[_name]
 
-from tests.bench import of_batches, of_bookings, of_lists, of_slots, of_starting, of_the_whole  # noqa: E402
+from tests.bench import of_batches, of_bookings, of_lists, of_slots, of_starting, of_the_whole  # noqa: E402  # after the settings are gone
 from tests.bench.figures import Figure, keep, show  # noqa: E402
 from tests.bench.ground import FOLDER, SIZES, Ground, ground  # noqa: E402
 
