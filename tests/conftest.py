@@ -54,7 +54,7 @@ class Ran:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """A connection string of a server on which databases can be made."""
     if TEST_DATABASE_URL:
         yield TEST_DATABASE_URL
@@ -63,7 +63,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if url:
             yield url
             return
-    with embedded_server(tmp_path_factory.mktemp("server")) as url:
+    with embedded_server() as url:
         yield url
 
 

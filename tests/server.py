@@ -1,8 +1,10 @@
 """Servers for tests: a PostgreSQL container where a Docker engine answers, or else the embedded one."""
 
 import contextlib
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,11 +28,13 @@ def postgres_container() -> Iterator[str | None]:
 
 
 @contextlib.contextmanager
-def embedded_server(folder: Path) -> Iterator[str]:
-    """Lend the connection string of an embedded server whose data is in `folder`."""
-    server = EmbeddedServer(folder)
-    server.start()
+def embedded_server() -> Iterator[str]:
+    """Lend the connection string of an embedded server whose data is in a new folder."""
+    # Not pytest's folder: each run that begins closes it to other users, and so to the servers that root's other runs have there.
+    place = Path(tempfile.mkdtemp(dir="/tmp", prefix="booking-server-"))
+    server = EmbeddedServer(place / "data")
     try:
+        server.start()
         with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
             # Tests make and drop a database each; what they learn does not depend on a disk that survives a power cut.
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):
@@ -39,6 +43,7 @@ def embedded_server(folder: Path) -> Iterator[str]:
         yield server.conninfo("postgres")
     finally:
         server.stop()
+        shutil.rmtree(place)
 
 
 def _docker_answers() -> bool:

@@ -30,7 +30,7 @@ def fuzzed_book() -> Iterator[Fuzz]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="booking-fuzz-")))
         (folder / "home").mkdir()
         server = TEST_DATABASE_URL or stack.enter_context(postgres_container())
-        server = server or stack.enter_context(embedded_server(folder / "server"))
+        server = server or stack.enter_context(embedded_server())
         admin = stack.enter_context(psycopg.connect(server, autocommit=True))
         admin.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)".encode())
         admin.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8'".encode())
