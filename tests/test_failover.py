@@ -274,8 +274,18 @@ def test_a_booking_whose_commit_broke_is_not_acknowledged_before_the_standby_has
     assert told == [row["reference"] for row in made(stalled.standby).values()]
 
 
-def test_a_command_that_is_repeated_is_not_acknowledged_before_the_standby_has_its_booking(
-    stalled, command, environment, slots
+def by_file(command, path, options, slot):
+    """Book with a file of one line, and return the reference that it was given."""
+    path.write_text(f"slot_id,name,email,request_id\n{slot},Pat,{slot}-r-1@x.de,r-1\n")
+    ran = command("book", "--from", path, *options, "--hold", 60, "-o", "json")
+    if ran.status == 0:
+        return ran.json[0]["reference"]
+    raise BookingError(ran.stderr)
+
+
+@pytest.mark.parametrize("options", [None, [], ["--atomic"]], ids=["command", "file", "atomic file"])
+def test_a_request_that_is_repeated_is_not_acknowledged_before_the_standby_has_its_booking(
+    stalled, command, environment, slots, tmp_path, options
 ):
     patient = ["--name", "Pat", "--email", f"{slots[0]}-r-1@x.de", "--hold", "60", "--request-id", "r-1"]
     settings = {**environment, "BOOKING_DATABASE_URL": stalled.url}
@@ -284,6 +294,8 @@ def test_a_command_that_is_repeated_is_not_acknowledged_before_the_standby_has_i
         cut_off.kill()
     end_who_waits_for_the_standby(stalled.primary)
     again = functools.partial(by_command, command, "book", slots[0], "r-1")
+    if options is not None:
+        again = functools.partial(by_file, command, tmp_path / "wishes.csv", options, slots[0])
     told = told_after_the_standby_took_over(stalled, again)
     assert told == [row["reference"] for row in made(stalled.standby).values()]
 

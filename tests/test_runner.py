@@ -145,6 +145,44 @@ def test_what_work_raises_rolls_back_and_is_raised(database, sql, error):
     assert database.read(lambda tx: tx.one("probe.clinic")) == {"name": ""}
 
 
+def test_a_look_that_sees_something_leaves_nothing_to_write(database, sql):
+    def work(tx):
+        return tx.one("probe.rename_clinic", {"name": "must not be"})
+
+    seen = database.write(work, stands=lambda *_: False, look=lambda tx: tx.one("probe.clinic"))
+    assert seen == {"name": ""}
+    assert sql("SELECT name FROM clinic") == [{"name": ""}]
+
+
+def test_a_look_that_sees_nothing_is_a_transaction_of_its_own_that_only_reads(database, sql):
+    looked = []
+    made = database.write(
+        lambda tx: tx.one("probe.rename_clinic", {"name": settings_of(tx)["transaction_read_only"]}),
+        stands=lambda *_: False,
+        look=lambda tx: looked.append(settings_of(tx)["transaction_read_only"]),
+    )
+    assert (looked, made) == (["on"], {"name": "off"})
+    assert sql("SELECT name FROM clinic") == [{"name": "off"}]
+
+
+def test_before_each_attempt_it_is_looked_anew(database, other):
+    """Somebody else changes what was looked at, and makes the first attempt fail."""
+    attempts = []
+
+    def look(tx):
+        name = tx.one("probe.clinic")["name"]
+        return name or None
+
+    def work(tx):
+        attempts.append(tx)
+        other.execute("UPDATE clinic SET name = 'theirs'")
+        other.commit()
+        return tx.one("probe.rename_clinic", {"name": "ours"})
+
+    assert database.write(work, stands=lambda *_: False, look=look) == "theirs"
+    assert len(attempts) == 1
+
+
 @pytest.mark.usefixtures("two_doctors")
 def test_a_change_that_somebody_else_made_first_is_seen_by_the_next_attempt(database, other, retries):
     seen = []
