@@ -124,12 +124,13 @@ def _book(opened: Database, row: Row) -> Book:
         raise NotSetUp(
             f"This machine does not know the clinic's time zone {row['timezone']}. Update its time zone data."
         ) from None
+    opened.clock = zone.key
     chosen = settings.load()
     return Book(
         database=opened,
         clinic=Clinic(row["name"], row["timezone"], row["hold_minutes"], row["updated_at"].astimezone(zone)),
         zone=zone,
-        now=row["now"].astimezone(dt.UTC),
+        now=row["now"],
         today=row["now"].astimezone(zone).date(),
         actor=chosen.who(),
         hold_minutes=chosen.timeout_minutes or row["hold_minutes"],

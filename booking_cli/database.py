@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.rows import RowFactory
 
 from booking_cli import interrupts, queries, transactions
 from booking_cli.connections import Connection, Row, Server
@@ -59,6 +60,8 @@ class Database:
 
     def __init__(self, server: Server, *, statement_timeout: float, pool_size: int = 0) -> None:
         self.server = server
+        # The time zone in which instants come. The clinic's own is known, and set here, when the book is open.
+        self.clock = "UTC"
         self._timeout_ms = max(1, round(statement_timeout * 1000))
         self._connections: Lender = Pool(server, pool_size) if pool_size else SingleConnection(server)
 
@@ -97,13 +100,13 @@ class Database:
         begin = self._begin("READ WRITE")
         return self._run(lambda connection: transactions.read(connection, begin, look), reconnects=True)
 
-    def listing(self, name: str, parameters: Mapping[str, object], limit: int) -> Iterable[Row]:
+    def listing(self, name: str, parameters: Mapping[str, object], limit: int, rows: RowFactory[T]) -> Iterable[T]:
         """Return the rows of a statement that gives one more than `limit` at most: as `read` does, or many as `stream` does."""
         if limit > LONGEST_READ:
-            return self.stream(name, parameters)
-        return self.read(lambda tx: tx.all(name, parameters))
+            return self.stream(name, parameters, rows)
+        return self.read(lambda tx: tx.all(name, parameters, rows))
 
-    def stream(self, name: str, parameters: Mapping[str, object]) -> Iterator[Row]:
+    def stream(self, name: str, parameters: Mapping[str, object], rows: RowFactory[T]) -> Iterator[T]:
         """Yield the rows of a statement as the server sends them, from one snapshot, however many there are.
 
         What has been yielded cannot be taken back, so this is not repeated: the transaction is DEFERRABLE, which waits for a
@@ -113,7 +116,8 @@ class Database:
         with self.connection() as connection:
             try:
                 connection.execute(begin.encode(), prepare=False)
-                yield from connection.cursor().stream(queries.statement(name), parameters, size=_rows_at_a_time())
+                cursor = connection.cursor(row_factory=rows)
+                yield from cursor.stream(queries.statement(name), parameters, size=_rows_at_a_time())
             except psycopg.Error as error:
                 if is_lost(error, connection):
                     raise went_away(error) from error
@@ -243,7 +247,7 @@ class Database:
         return (
             f"BEGIN ISOLATION LEVEL SERIALIZABLE {access}"
             f"; SET LOCAL search_path = {SEARCH_PATH}"
-            "; SET LOCAL datestyle = ISO"  # a server's or a login's own cannot be read
+            f"; SET LOCAL timezone = '{self.clock}'"
             f"; SET LOCAL statement_timeout = {timeout_ms}"
             f"; SET LOCAL idle_in_transaction_session_timeout = {round(IDLE_IN_TRANSACTION_SECONDS * 1000)}"
         )

@@ -2,9 +2,10 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import psycopg
+from psycopg.rows import RowFactory, dict_row
 
 from booking_cli import interrupts, queries
 from booking_cli.connections import Connection, Row
@@ -18,8 +19,7 @@ class Transaction:
 
     def __init__(self, connection: Connection, begin: str) -> None:
         self._begun = connection.execute(begin.encode(), prepare=False)
-        # One for all of them: to make a cursor costs as much as to send a statement.
-        self._cursor = connection.cursor()
+        self._connection = connection
 
     @property
     def id(self) -> str:
@@ -30,17 +30,32 @@ class Transaction:
         assert row is not None
         return str(row["transaction_id"])
 
-    def all(self, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
-        """Run a statement and return its rows."""
-        return self._cursor.execute(queries.statement(name), parameters or {}).fetchall()
+    @overload
+    def all(self, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]: ...
+    @overload
+    def all(self, name: str, parameters: Mapping[str, object] | None, rows: RowFactory[T]) -> list[T]: ...
+    def all(
+        self, name: str, parameters: Mapping[str, object] | None = None, rows: RowFactory[Any] = dict_row
+    ) -> list[Any]:
+        """Run a statement and return its rows, as dictionaries unless said otherwise."""
+        return self._run(name, parameters, rows).fetchall()
 
-    def one(self, name: str, parameters: Mapping[str, object] | None = None) -> Row | None:
+    @overload
+    def one(self, name: str, parameters: Mapping[str, object] | None = None) -> Row | None: ...
+    @overload
+    def one(self, name: str, parameters: Mapping[str, object] | None, rows: RowFactory[T]) -> T | None: ...
+    def one(
+        self, name: str, parameters: Mapping[str, object] | None = None, rows: RowFactory[Any] = dict_row
+    ) -> Any | None:
         """Run a statement and return its first row, or None where there is none."""
-        return self._cursor.execute(queries.statement(name), parameters or {}).fetchone()
+        return self._run(name, parameters, rows).fetchone()
+
+    def _run(self, name: str, parameters: Mapping[str, object] | None, rows: RowFactory[Any]) -> psycopg.Cursor[Any]:
+        return self._connection.cursor(row_factory=rows, binary=True).execute(queries.statement(name), parameters or {})
 
     def commit(self) -> None:
         """Send COMMIT, and return when it is answered."""
-        self._cursor.execute("COMMIT", prepare=False)
+        self._connection.execute("COMMIT", prepare=False)
 
 
 class LostCommit(Exception):

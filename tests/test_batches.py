@@ -226,7 +226,7 @@ def test_lines_behind_one_whose_patient_is_busy_are_refused_with_it(batch, monke
     batch("5,Pat,pat@example.com", options=["--confirm"])
     asked = []
     busy = batches.busy
-    monkeypatch.setattr(batches, "busy", lambda *given: asked.append(given[2]) or busy(*given))
+    monkeypatch.setattr(batches, "busy", lambda *given: asked.append(given[1]) or busy(*given))
     ran = batch(*["1,Pat,pat@example.com"] * 50)
     assert codes(ran) == ["patient_overlap"] * 50
     assert [len(wishes) for wishes in asked] == [1, 49]

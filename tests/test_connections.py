@@ -120,7 +120,7 @@ def test_a_session_that_the_server_ended_for_being_idle_is_replaced(book, sql, k
     pids = []
 
     def work(tx):
-        pids.append(tx._cursor.connection.info.backend_pid)
+        pids.append(tx._connection.info.backend_pid)
         if len(pids) == 1:
             there = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
             wait_until(lambda: not sql(there, *pids), "the server has ended the session")

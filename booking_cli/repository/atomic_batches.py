@@ -42,7 +42,7 @@ def book(book: Book, chunks: Iterable[Sequence[Line]], terms: Terms, tell: Calla
 
         def look(tx: Transaction) -> None:
             with _room_or_failure():
-                _look(tx, book, terms, waiting, looked)
+                _look(tx, terms, waiting, looked)
 
         def work(tx: Transaction) -> tuple[str, str] | None:
             with _room_or_failure():
@@ -92,7 +92,7 @@ class _Patients:
         return met
 
 
-def _look(tx: Transaction, book: Book, terms: Terms, waiting: IO[bytes], looked: IO[bytes]) -> None:
+def _look(tx: Transaction, terms: Terms, waiting: IO[bytes], looked: IO[bytes]) -> None:
     """Write to a file what must be asked before: reads are kept out of the transaction that writes."""
     _empty(looked)
     patients = _Patients()
@@ -100,9 +100,9 @@ def _look(tx: Transaction, book: Book, terms: Terms, waiting: IO[bytes], looked:
         wishes = [line for line in lines if isinstance(line, Wish)]
         settled, spans = Settled(), {}
         if repeatable := [wish for wish in wishes if wish.may_be_repeated]:
-            settled.add(batches.repeated(tx, book, repeatable))
+            settled.add(batches.repeated(tx, repeatable))
         if not terms.allow_overlap and (left := settled.left(wishes)):
-            settled.add(batches.busy(tx, book, left))
+            settled.add(batches.busy(tx, left))
             if several := batches.on_several_lines(left):
                 spans = batches.spans_of(tx, several)
         # Within the transaction it is only asked about patients who may be on an earlier line as well.

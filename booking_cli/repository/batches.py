@@ -4,7 +4,7 @@ The rules are those of `bookings.book`, line after line. What can be booked at o
 other's way take turns.
 """
 
-import datetime as dt
+import functools
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ def book(way: Way, book: Book, lines: Sequence[Line], terms: Terms) -> Outcome:
     wishes = [line for line in lines if isinstance(line, Wish)]
     settled, failure = Settled(), None
     try:
-        settled.add(_ask(way, repeated, book, [wish for wish in wishes if wish.may_be_repeated]))
+        settled.add(_ask(way, repeated, [wish for wish in wishes if wish.may_be_repeated]))
         left = settled.left(wishes)
         several = [] if terms.allow_overlap else on_several_lines(left)
         spans = way.read(lambda tx: spans_of(tx, several)) if several else {}
@@ -78,7 +78,7 @@ def in_order(lines: Iterable[Line], answers: Mapping[int, LineAnswer]) -> list[L
     return [_bad(line) if isinstance(line, BadLine) else answers[line.line] for line in lines]
 
 
-def repeated(tx: Transaction, book: Book, wishes: Sequence[Wish]) -> Settled:
+def repeated(tx: Transaction, wishes: Sequence[Wish]) -> Settled:
     """Return the answers for the wishes whose request made a booking before."""
     settled = Settled()
     found = tx.all("batches.find_requests", {"request_ids": [wish.request_id for wish in wishes]})
@@ -86,14 +86,18 @@ def repeated(tx: Transaction, book: Book, wishes: Sequence[Wish]) -> Settled:
     for wish in wishes:
         if (row := by_request.get(wish.request_id)) is None:
             continue
-        refusal = refusals.reused(row, wish.slot_id, wish.patient_name, wish.patient_email)
-        if refusal and row["made_here"]:
+        made = (row["slot_id"], row["patient_name"], row["patient_email"])
+        if refusals.same_request(made, (wish.slot_id, wish.patient_name, wish.patient_email)):
+            settled.answers[wish.line] = _made(wish, row["first_status"], row)
+            if row["made_here"]:
+                settled.new.add(wish.line)
+            continue
+        refusal = refusals.reused(wish.request_id, row["reference"])
+        if row["made_here"]:
             refusal = RequestIdReused(
                 f"The request id {wish.request_id} is on an earlier line, for another patient or slot."
             )
-        settled.answers[wish.line] = refused(wish, refusal) if refusal else _made(book, wish, row["first_status"], row)
-        if row["made_here"] and not refusal:
-            settled.new.add(wish.line)
+        settled.answers[wish.line] = refused(wish, refusal)
     return settled
 
 
@@ -112,12 +116,12 @@ def spans_of(tx: Transaction, wishes: Sequence[Wish]) -> dict[int, Span]:
     }
 
 
-def busy(tx: Transaction, book: Book, wishes: Sequence[Wish]) -> Settled:
+def busy(tx: Transaction, wishes: Sequence[Wish]) -> Settled:
     """Return the refusals for the wishes of patients who have a booking at that time."""
     settled = Settled()
     for row in tx.all("batches.find_overlaps", _named(wishes)):
         wish = wishes[row["n"] - 1]
-        error = refusals.overlap(book, wish.patient_name, row)
+        error = refusals.overlap(wish.patient_name, row)
         if row["made_here"]:
             error = PatientOverlap(f"{wish.patient_name} is on an earlier line already, at a time that overlaps.")
         settled.answers[wish.line] = refused(wish, error)
@@ -145,19 +149,19 @@ def settle(
         for wish, winner in late:
             _answer_late(wish, winner, settled)
         if not terms.allow_overlap:
-            settled.add(_ask(way, busy, book, [wish for wish in now if wish.line not in asked_before]))
+            settled.add(_ask(way, busy, [wish for wish in now if wish.line not in asked_before]))
             if refused_now := [wish for wish in now if wish.line in settled.answers]:
                 # Who is busy is so on the lines behind for the same slot as well.
-                settled.add(_ask(way, busy, book, turns.behind(refused_now)))
+                settled.add(_ask(way, busy, turns.behind(refused_now)))
                 turns.drop(settled.answers.keys())
             now, asked_before = settled.left(now), ()
         for wish, row in _insert(way, book, now, terms, [wish for wish in now if tries[wish.line]]):
-            settled.answers[wish.line] = _made(book, wish, row["status"], row)
+            settled.answers[wish.line] = _made(wish, row["status"], row)
             settled.new.add(wish.line)
             turns.booked(wish)
         if left := settled.left(now):
             # What stands in the way of a line stands in the way of those behind it as well.
-            settled.add(_ask(way, _why_not, book, [*left, *turns.behind(left)]))
+            settled.add(_ask(way, functools.partial(_why_not, book), [*left, *turns.behind(left)]))
             turns.drop(settled.answers.keys())
             again = settled.left(left)
             tries.update(wish.line for wish in again)
@@ -186,15 +190,13 @@ def _bad(line: BadLine) -> LineAnswer:
     return LineAnswer(line.line, None, None, None, None, None, None, None, None, "invalid_input", line.why)
 
 
-def _ask(
-    way: Way, question: Callable[[Transaction, Book, Sequence[Wish]], Settled], book: Book, wishes: Sequence[Wish]
-) -> Settled:
+def _ask(way: Way, question: Callable[[Transaction, Sequence[Wish]], Settled], wishes: Sequence[Wish]) -> Settled:
     """Ask about wishes; that one was booked before is only said once that is there to stay."""
     if not wishes:
         return Settled()
 
     def ask(tx: Transaction) -> Settled:
-        return question(tx, book, wishes)
+        return question(tx, wishes)
 
     seen = way.read(ask)
     if any(answer.code is None for answer in seen.answers.values()):
@@ -261,9 +263,9 @@ def _answer_late(wish: Wish, winner: Wish, settled: Settled) -> None:
     settled.answers[wish.line] = refused(wish, error)
 
 
-def _why_not(tx: Transaction, book: Book, wishes: Sequence[Wish]) -> Settled:
+def _why_not(book: Book, tx: Transaction, wishes: Sequence[Wish]) -> Settled:
     """Return the answers for wishes that were not booked, without those where trying again makes sense."""
-    settled = repeated(tx, book, wishes)
+    settled = repeated(tx, wishes)
     rest = settled.left(wishes)
     by_number = {row["n"]: row for row in (tx.all("batches.why_not_booked", _named(rest)) if rest else ())}
     for number, wish in enumerate(rest, start=1):
@@ -276,10 +278,9 @@ def _why_not(tx: Transaction, book: Book, wishes: Sequence[Wish]) -> Settled:
     return settled
 
 
-def _made(book: Book, wish: Wish, status: str, row: Row) -> LineAnswer:
-    expires: dt.datetime | None = row["hold_expires_at"]
+def _made(wish: Wish, status: str, row: Row) -> LineAnswer:
     said = (wish.line, wish.slot_id, wish.patient_name, wish.patient_email, wish.request_id)
-    return LineAnswer(*said, row["id"], row["reference"], status, expires and expires.astimezone(book.zone), None, None)
+    return LineAnswer(*said, row["id"], row["reference"], status, row["hold_expires_at"], None, None)
 
 
 def _named(wishes: Sequence[Wish]) -> dict[str, object]:

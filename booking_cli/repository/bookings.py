@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from booking_cli.book import Book
-from booking_cli.connections import Row
 from booking_cli.errors import Busy, DatabaseUnavailable, NotFound
 from booking_cli.inputs import BookingKey
 from booking_cli.models import Booking, Expiry, HistoryEntry
@@ -51,7 +50,7 @@ def book(book: Book, request: BookingRequest) -> Answer:
     """
 
     def before(tx: Transaction) -> Answer | None:
-        return _before_booking(tx, book, request)
+        return _before_booking(tx, request)
 
     def after(tx: Transaction) -> Answer | Exception | None:
         return _after_refusal(tx, book, request)
@@ -64,7 +63,7 @@ def book(book: Book, request: BookingRequest) -> Answer:
                 return answer
             continue  # what was seen did not last
         if made:
-            return _made(book, made)
+            return _made(made)
         refusal = book.database.read(after)
         if isinstance(refusal, Answer):
             refusal = book.database.read_what_lasts(after)
@@ -72,8 +71,8 @@ def book(book: Book, request: BookingRequest) -> Answer:
             return refusal
         if isinstance(refusal, Exception):
             raise refusal
-        if row := _take_over(book, request):
-            return _made(book, row)
+        if taken_over := _take_over(book, request):
+            return _made(taken_over)
     raise Busy(f"Slot {request.slot_id} changes all the time. Nothing was booked; please try again.")
 
 
@@ -83,13 +82,13 @@ def confirm(book: Book, key: BookingKey, request_id: str) -> Answer:
     A request id that confirmed this booking before gets its first answer again.
     """
     parameters = {"id": key.id, "reference": key.reference, "request_id": request_id, "actor": book.actor}
-    row = book.database.write(
-        lambda tx: tx.one("bookings.confirm", parameters),
+    confirmed = book.database.write(
+        lambda tx: tx.one("bookings.confirm", parameters, rows.booking),
         stands=lambda tx, made: _is_recorded(tx, made, "CONFIRMED", request_id),
         request_id=request_id,
     )
-    if row:
-        return _made(book, row)
+    if confirmed:
+        return _made(confirmed)
     if not (found := _repeated_change(book, key, "CONFIRMED", request_id)):
         raise refusals.not_confirmed(book, find(book, key))
     first = found._replace(status="CONFIRMED", cancelled_at=None, reason=None, version=2)
@@ -108,13 +107,13 @@ def cancel(book: Book, key: BookingKey, reason: str | None, request_id: str) -> 
         "request_id": request_id,
         "actor": book.actor,
     }
-    row = book.database.write(
-        lambda tx: tx.one("bookings.cancel", parameters),
+    cancelled = book.database.write(
+        lambda tx: tx.one("bookings.cancel", parameters, rows.booking),
         stands=lambda tx, made: _is_recorded(tx, made, "CANCELLED", request_id),
         request_id=request_id,
     )
-    if row:
-        return _made(book, row)
+    if cancelled:
+        return _made(cancelled)
     if not (found := _repeated_change(book, key, "CANCELLED", request_id)):
         raise refusals.not_cancelled(find(book, key))
     return Answer(found, status_now=found.status, repeated=True)
@@ -122,10 +121,11 @@ def cancel(book: Book, key: BookingKey, reason: str | None, request_id: str) -> 
 
 def find(book: Book, key: BookingKey) -> Booking:
     """Return a booking; raises NotFound."""
-    row = book.database.read(lambda tx: tx.one("bookings.find", {"id": key.id, "reference": key.reference}))
-    if row is None:
+    parameters = {"id": key.id, "reference": key.reference}
+    found = book.database.read(lambda tx: tx.one("bookings.find", parameters, rows.booking))
+    if found is None:
         raise NotFound("booking", key, "See 'booking list'.")
-    return rows.booking(row, book.zone)
+    return found
 
 
 def listing(
@@ -147,15 +147,13 @@ def listing(
         "starts_before": starts_before,
         "limit": limit,
     }
-    found = book.database.listing("bookings.list", parameters, limit)
-    return (rows.booking(row, book.zone) for row in found)
+    return book.database.listing("bookings.list", parameters, limit, rows.booking)
 
 
 def history(book: Book, key: BookingKey) -> list[HistoryEntry]:
     """Return what happened to a booking, the first change first; raises NotFound."""
     booking_id = find(book, key).id
-    found = book.database.read(lambda tx: tx.all("bookings.history", {"id": booking_id}))
-    return [rows.history_entry(row, book.zone) for row in found]
+    return book.database.read(lambda tx: tx.all("bookings.history", {"id": booking_id}, rows.history_entry))
 
 
 def expire(book: Book) -> Expiry:
@@ -164,7 +162,7 @@ def expire(book: Book) -> Expiry:
     try:
         while book.database.glance("bookings.any_lapsed")["any_lapsed"]:
             batch = _expire_batch(book)
-            released.extend(rows.booking(row, book.zone) for row in batch)
+            released.extend(sorted(batch, key=lambda booking: (booking.starts_at, booking.id)))
             if len(batch) < EXPIRE_BATCH:
                 break
     except (Busy, DatabaseUnavailable) as error:
@@ -176,34 +174,35 @@ def expire(book: Book) -> Expiry:
     return Expiry(len(released), released)
 
 
-def _expire_batch(book: Book) -> list[Row]:
+def _expire_batch(book: Book) -> list[Booking]:
     request_id = new_request_id()
+    parameters = {"batch": EXPIRE_BATCH, "request_id": request_id, "actor": book.actor}
     return book.database.write(
-        lambda tx: tx.all("bookings.expire", {"batch": EXPIRE_BATCH, "request_id": request_id, "actor": book.actor}),
+        lambda tx: tx.all("bookings.expire", parameters, rows.booking),
         stands=lambda tx, made: bool(made) and _is_recorded(tx, made[0], "FAILED", request_id),
     )
 
 
 def _insert(
     book: Book, request: BookingRequest, look: Callable[[Transaction], Answer | None] | None
-) -> Row | Answer | None:
+) -> Booking | Answer | None:
     """Look, unless there is nothing to look for, and then try to book the slot; None where it cannot be booked."""
     parameters = _parameters(book, request)
     return book.database.write(
-        lambda tx: tx.one("bookings.book", parameters),
+        lambda tx: tx.one("bookings.book", parameters, rows.booking),
         stands=lambda tx, made: _stands(tx, made, request),
         look=look,
         request_id=request.request_id,
     )
 
 
-def _take_over(book: Book, request: BookingRequest) -> Row | None:
+def _take_over(book: Book, request: BookingRequest) -> Booking | None:
     """Try to book the slot, and let a lapsed hold on it fail before, in the same transaction."""
     parameters = _parameters(book, request)
 
-    def work(tx: Transaction) -> Row | None:
+    def work(tx: Transaction) -> Booking | None:
         tx.all("bookings.release_lapsed_hold", parameters)
-        return tx.one("bookings.book", parameters)
+        return tx.one("bookings.book", parameters, rows.booking)
 
     return book.database.write(work, stands=lambda tx, made: _stands(tx, made, request), request_id=request.request_id)
 
@@ -222,15 +221,15 @@ def _parameters(book: Book, request: BookingRequest) -> dict[str, object]:
     }
 
 
-def _stands(tx: Transaction, made: Row | Answer | None, request: BookingRequest) -> bool:
+def _stands(tx: Transaction, made: Booking | Answer | None, request: BookingRequest) -> bool:
     """Tell whether the booking that a request made is there."""
     found = tx.one("bookings.find_request", {"request_id": request.request_id})
-    return isinstance(made, dict) and found is not None and found["reference"] == made["reference"]
+    return isinstance(made, Booking) and found is not None and found["reference"] == made.reference
 
 
-def _before_booking(tx: Transaction, book: Book, request: BookingRequest) -> Answer | None:
+def _before_booking(tx: Transaction, request: BookingRequest) -> Answer | None:
     """Answer a repeated request, and refuse a patient who is busy at that time; outside the write, on purpose."""
-    if request.may_be_repeated and (answer := _repeated(tx, book, request)):
+    if request.may_be_repeated and (answer := _repeated(tx, request)):
         return answer
     if request.allow_overlap:
         return None
@@ -240,13 +239,13 @@ def _before_booking(tx: Transaction, book: Book, request: BookingRequest) -> Ans
         "patient_email": request.patient_email,
     }
     if row := tx.one("bookings.find_overlap", parameters):
-        raise refusals.overlap(book, request.patient_name, row)
+        raise refusals.overlap(request.patient_name, row)
     return None
 
 
 def _after_refusal(tx: Transaction, book: Book, request: BookingRequest) -> Answer | Exception | None:
     """Return why a slot could not be booked, or None where trying again makes sense: a hold lapsed, or it just became free."""
-    if answer := _repeated(tx, book, request):
+    if answer := _repeated(tx, request):
         return answer
     parameters = {
         "slot_id": request.slot_id,
@@ -256,17 +255,18 @@ def _after_refusal(tx: Transaction, book: Book, request: BookingRequest) -> Answ
     return refusals.not_booked(book, request.slot_id, tx.one("bookings.why_not_booked", parameters))
 
 
-def _repeated(tx: Transaction, book: Book, request: BookingRequest) -> Answer | None:
-    row = tx.one("bookings.find_request", {"request_id": request.request_id})
-    if row is None:
+def _repeated(tx: Transaction, request: BookingRequest) -> Answer | None:
+    parameters = {"request_id": request.request_id}
+    found = tx.one("bookings.find_request", parameters, rows.booking_and_first_status)
+    if found is None:
         return None
-    if refusal := refusals.reused(row, request.slot_id, request.patient_name, request.patient_email):
-        raise refusal
-    made = rows.booking(row, book.zone)
-    confirmed_at_once = row["first_status"] == "CONFIRMED"
+    made, first_status = found
+    wanted = (request.slot_id, request.patient_name, request.patient_email)
+    if not refusals.same_request((made.slot_id, made.patient_name, made.patient_email), wanted):
+        raise refusals.reused(request.request_id, made.reference)
     first = made._replace(
-        status=row["first_status"],
-        confirmed_at=made.booked_at if confirmed_at_once else None,
+        status=first_status,
+        confirmed_at=made.booked_at if first_status == "CONFIRMED" else None,
         cancelled_at=None,
         failed_at=None,
         reason=None,
@@ -275,11 +275,11 @@ def _repeated(tx: Transaction, book: Book, request: BookingRequest) -> Answer | 
     return Answer(first, status_now=made.status, repeated=True)
 
 
-def _is_recorded(tx: Transaction, made: Row | None, status: str, request_id: str) -> bool:
+def _is_recorded(tx: Transaction, made: Booking | None, status: str, request_id: str) -> bool:
     """Tell whether the history says that a request brought a booking into a state."""
     if made is None:
         return False
-    parameters = {"id": made["id"], "reference": None, "status": status, "request_id": request_id}
+    parameters = {"id": made.id, "reference": None, "status": status, "request_id": request_id}
     return tx.one("bookings.find_change", parameters) is not None
 
 
@@ -287,12 +287,11 @@ def _repeated_change(book: Book, key: BookingKey, status: str, request_id: str) 
     """Return the booking as it is now, where this very request brought it into a state before."""
     parameters = {"id": key.id, "reference": key.reference, "status": status, "request_id": request_id}
 
-    def find_change(tx: Transaction) -> Row | None:
-        return tx.one("bookings.find_change", parameters)
+    def find_change(tx: Transaction) -> Booking | None:
+        return tx.one("bookings.find_change", parameters, rows.booking)
 
-    row = book.database.read(find_change) and book.database.read_what_lasts(find_change)
-    return rows.booking(row, book.zone) if row else None
+    return book.database.read(find_change) and book.database.read_what_lasts(find_change)
 
 
-def _made(book: Book, row: Row) -> Answer:
-    return Answer(rows.booking(row, book.zone), status_now=row["status"], repeated=False)
+def _made(booking: Booking) -> Answer:
+    return Answer(booking, status_now=booking.status, repeated=False)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from psycopg import errors as pg
 
 from booking_cli.book import Book
-from booking_cli.connections import Row
 from booking_cli.database_errors import violates
 from booking_cli.errors import Busy, DoctorInactive, EmailTaken, InUse, NotFound, OutcomeUnknown, VersionConflict
 from booking_cli.inputs import DoctorKey
@@ -27,10 +26,11 @@ class DoctorChange(NamedTuple):
 
 def find(book: Book, key: DoctorKey) -> Doctor:
     """Return a doctor; raises NotFound."""
-    row = book.database.read(lambda tx: tx.one("doctors.find", {"id": key.id, "email": key.email}))
-    if row is None:
+    parameters = {"id": key.id, "email": key.email}
+    found = book.database.read(lambda tx: tx.one("doctors.find", parameters, rows.doctor))
+    if found is None:
         raise _not_found(key)
-    return rows.doctor(row, book.zone)
+    return found
 
 
 def find_active(book: Book, key: DoctorKey) -> Doctor:
@@ -61,24 +61,23 @@ def listing(
 ) -> Iterable[Doctor]:
     """Return doctors by name, at most one more than `limit`."""
     parameters = {"specialization": specialization, "search": search, "all": include_inactive, "limit": limit}
-    found = book.database.read(lambda tx: tx.all("doctors.list", parameters))
-    return (rows.doctor(row, book.zone) for row in found)
+    return book.database.read(lambda tx: tx.all("doctors.list", parameters, rows.doctor))
 
 
 def add(book: Book, *, name: str, specialization: str, email: str, phone: str | None) -> Doctor:
     """Add a doctor and return them; raises EmailTaken."""
     parameters = {"name": name, "specialization": specialization, "email": email, "phone": phone}
 
-    def stands(tx: Transaction, made: Row | None) -> bool:
-        found = _by_id(tx, made)
-        return made is not None and found is not None and found["created_at"] == made["created_at"]
+    def stands(tx: Transaction, made: Doctor | None) -> bool:
+        found = _as_it_is_now(tx, made)
+        return made is not None and found is not None and found.created_at == made.created_at
 
     try:
-        row = book.database.write(lambda tx: tx.one("doctors.add", parameters), stands=stands)
+        added = book.database.write(lambda tx: tx.one("doctors.add", parameters, rows.doctor), stands=stands)
     except pg.UniqueViolation as error:
         raise _email_taken(error, email) from error
-    assert row is not None
-    return rows.doctor(row, book.zone)
+    assert added is not None
+    return added
 
 
 def update(book: Book, key: DoctorKey, change: DoctorChange, *, if_version: int | None) -> Doctor:
@@ -94,30 +93,30 @@ def update(book: Book, key: DoctorKey, change: DoctorChange, *, if_version: int 
         "active": change.active,
     }
 
-    def stands(tx: Transaction, made: Row | None) -> bool:
-        found = _by_id(tx, made)
-        if made is None or found is None or found["version"] < made["version"]:
+    def stands(tx: Transaction, made: Doctor | None) -> bool:
+        found = _as_it_is_now(tx, made)
+        if made is None or found is None or found.version < made.version:
             return False
-        if found["version"] > made["version"]:
+        if found.version > made.version:
             # It may be ours that somebody else has changed since, and to change it again would undo theirs.
             raise OutcomeUnknown(
                 None,
                 "Somebody else has changed the doctor since: look with "
                 f"'booking doctors show {doctor_id}', and decide again.",
             )
-        return bool(found["updated_at"] == made["updated_at"])
+        return found.updated_at == made.updated_at
 
     try:
-        row = book.database.write(lambda tx: tx.one("doctors.update", parameters), stands=stands)
+        updated = book.database.write(lambda tx: tx.one("doctors.update", parameters, rows.doctor), stands=stands)
     except pg.UniqueViolation as error:
         raise _email_taken(error, change.email) from error
-    if row is None:
+    if updated is None:
         now = find(book, DoctorKey(id=doctor_id))
         raise VersionConflict(
             f"{now.name} (doctor {now.id}) is at version {now.version}, not {if_version}: somebody changed it meanwhile. "
             f"Look at it with 'booking doctors show {now.id}' and decide again."
         )
-    return rows.doctor(row, book.zone)
+    return updated
 
 
 def delete(book: Book, key: DoctorKey) -> Doctor:
@@ -126,7 +125,7 @@ def delete(book: Book, key: DoctorKey) -> Doctor:
     try:
         row = book.database.write(
             lambda tx: tx.one("doctors.delete", {"id": doctor.id}),
-            stands=lambda tx, deleted: deleted is not None and _by_id(tx, deleted) is None,
+            stands=lambda tx, deleted: deleted is not None and _as_it_is_now(tx, doctor) is None,
         )
     except pg.ForeignKeyViolation as error:
         raise _in_use(book, doctor) from error
@@ -135,8 +134,8 @@ def delete(book: Book, key: DoctorKey) -> Doctor:
     return doctor
 
 
-def _by_id(tx: Transaction, row: Row | None) -> Row | None:
-    return tx.one("doctors.find", {"id": row["id"], "email": None}) if row else None
+def _as_it_is_now(tx: Transaction, doctor: Doctor | None) -> Doctor | None:
+    return tx.one("doctors.find", {"id": doctor.id, "email": None}, rows.doctor) if doctor else None
 
 
 def _not_found(key: DoctorKey) -> NotFound:

@@ -17,11 +17,11 @@ from booking_cli.models import Booking
 from booking_cli.repository import doctors, slots
 
 
-def overlap(book: Book, patient_name: str, row: Mapping[str, Any]) -> PatientOverlap:
+def overlap(patient_name: str, row: Mapping[str, Any]) -> PatientOverlap:
     """Return the refusal for a patient who has a booking at that time: a row with the booking, its slot and doctor."""
     return PatientOverlap(
         f"{patient_name} already has booking {row['reference']} ({row['status']}) with {row['doctor_name']} at "
-        f"{row['starts_at'].astimezone(book.zone):%Y-%m-%d %H:%M}, which overlaps. "
+        f"{row['starts_at']:%Y-%m-%d %H:%M}, which overlaps. "
         "Cancel that one, choose another slot, or use --allow-overlap."
     )
 
@@ -34,9 +34,8 @@ def not_booked(book: Book, slot_id: int, row: Mapping[str, Any] | None) -> Booki
     if row is None:
         return slots.not_found(slot_id)
     if not row["to_come"]:
-        starts_at = row["starts_at"].astimezone(book.zone)
         return SlotInPast(
-            f"Slot {slot_id} began at {starts_at:%Y-%m-%d %H:%M} and can no longer be booked. Choose a later one."
+            f"Slot {slot_id} began at {row['starts_at']:%Y-%m-%d %H:%M} and can no longer be booked. Choose a later one."
         )
     if not row["active"]:
         return doctors.inactive(row["doctor_id"], row["doctor_name"])
@@ -50,14 +49,10 @@ def not_booked(book: Book, slot_id: int, row: Mapping[str, Any] | None) -> Booki
     return SlotTaken(f"Slot {slot_id} is taken: {how}. Choose another one with 'booking slots list'.")
 
 
-def reused(made: Mapping[str, Any], slot_id: int, patient_name: str, patient_email: str) -> RequestIdReused | None:
-    """Return the refusal for a request id that made another patient's booking, or one of another slot; else None."""
-    if same_request(
-        (made["slot_id"], made["patient_name"], made["patient_email"]), (slot_id, patient_name, patient_email)
-    ):
-        return None
+def reused(request_id: str, reference: str) -> RequestIdReused:
+    """Return the refusal for a request id that made another patient's booking, or one of another slot."""
     return RequestIdReused(
-        f"The request id {made['request_id']} already made booking {made['reference']}, for another patient or slot. "
+        f"The request id {request_id} already made booking {reference}, for another patient or slot. "
         "Use a new request id for a new request."
     )
 

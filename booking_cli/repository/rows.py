@@ -1,108 +1,56 @@
-"""Rows of the database → what the commands show, with instants on the clinic's clock.
+"""Rows of the database → what the commands show.
 
-Slots and bookings come by the thousand, and by name a field takes twice as long: theirs stand in the order of the model.
+These are row factories of psycopg. A statement has a column for each field of the model, in any order; `date` and `time`
+follow from `starts_at`. Where the columns are is looked up once, and then the model is made right from a row's values:
+by way of a dictionary, a booking takes several times as long. Instants are on the clinic's clock already (`Database.clock`).
 """
 
-import datetime as dt
-from zoneinfo import ZoneInfo
+import functools
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
 
-from booking_cli.connections import Row
+from psycopg import Cursor
+from psycopg.rows import RowFactory, RowMaker, dict_row, no_result
+
 from booking_cli.models import Booking, Doctor, HistoryEntry, Slot
 
-_STATUS_OF_SLOT = {None: "free", "PENDING": "held", "CONFIRMED": "booked"}
+Model = TypeVar("Model", Booking, Doctor, HistoryEntry, Slot)
 
 
-def doctor(row: Row, zone: ZoneInfo) -> Doctor:
-    """Return a doctor from a row of `doctors`."""
-    return Doctor(
-        id=row["id"],
-        name=row["name"],
-        specialization=row["specialization"],
-        email=row["email"],
-        phone=row["phone"],
-        active=row["active"],
-        version=row["version"],
-        created_at=row["created_at"].astimezone(zone),
-        updated_at=row["updated_at"].astimezone(zone),
-    )
+def _of(model: type[Model]) -> RowFactory[Model]:
+    @functools.cache
+    def maker(columns: tuple[bytes | None, ...]) -> RowMaker[Model]:
+        places = {field: columns.index(field.encode()) for field in model._fields if field not in ("date", "time")}
+        if "date" not in model._fields:
+            in_order = itemgetter(*places.values())
+            return lambda values: model._make(in_order(values))
+
+        date, time = (model._fields.index(field) for field in ("date", "time"))
+        starts_at_twice_more = itemgetter(*(places.get(field, places["starts_at"]) for field in model._fields))
+
+        def make(values: Sequence[Any]) -> Model:
+            row = list(starts_at_twice_more(values))
+            row[date], row[time] = row[date].date(), row[time].time()
+            return model._make(row)
+
+        return make
+
+    def factory(cursor: Cursor[Any]) -> RowMaker[Model]:
+        if not (result := cursor.pgresult):
+            return no_result
+        return maker(tuple([result.fname(number) for number in range(result.nfields)]))
+
+    return factory
 
 
-def slot(row: Row, zone: ZoneInfo) -> Slot:
-    """Return a slot from a row of `slots` with its doctor and the booking that holds or books it."""
-    starts_at, ends_at = row["starts_at"].astimezone(zone), row["ends_at"].astimezone(zone)
-    return Slot(
-        row["id"],
-        row["doctor_id"],
-        row["doctor_name"],
-        row["specialization"],
-        starts_at.date(),
-        starts_at.time(),
-        row["minutes"],
-        starts_at,
-        ends_at,
-        _STATUS_OF_SLOT[row["booking_status"]],
-        row["booking_id"],
-    )
+doctor = _of(Doctor)
+slot = _of(Slot)
+booking = _of(Booking)
+history_entry = _of(HistoryEntry)
 
 
-def new_slot(row: Row, doctor: Doctor, minutes: int, zone: ZoneInfo) -> Slot:
-    """Return a slot that was just added, from what only the database knows of it."""
-    starts_at = row["starts_at"].astimezone(zone)
-    return Slot(
-        row["id"],
-        doctor.id,
-        doctor.name,
-        doctor.specialization,
-        starts_at.date(),
-        starts_at.time(),
-        minutes,
-        starts_at,
-        row["ends_at"].astimezone(zone),
-        "free",
-        None,
-    )
-
-
-def booking(row: Row, zone: ZoneInfo) -> Booking:
-    """Return a booking from a row of `bookings` with its slot, the slot's minutes, and its doctor."""
-    starts_at = row["starts_at"].astimezone(zone)
-    return Booking(
-        row["id"],
-        row["reference"],
-        row["slot_id"],
-        row["doctor_id"],
-        row["doctor_name"],
-        row["specialization"],
-        starts_at.date(),
-        starts_at.time(),
-        row["minutes"],
-        starts_at,
-        row["patient_name"],
-        row["patient_email"],
-        row["patient_phone"],
-        row["status"],
-        _instant(row["hold_expires_at"], zone),
-        row["booked_at"].astimezone(zone),
-        _instant(row["confirmed_at"], zone),
-        _instant(row["cancelled_at"], zone),
-        _instant(row["failed_at"], zone),
-        row["reason"],
-        row["version"],
-    )
-
-
-def history_entry(row: Row, zone: ZoneInfo) -> HistoryEntry:
-    """Return a change of a booking from a row of `booking_history`."""
-    return HistoryEntry(
-        id=row["id"],
-        booking_id=row["booking_id"],
-        at=row["at"].astimezone(zone),
-        actor=row["actor"],
-        from_status=row["from_status"],
-        to_status=row["to_status"],
-        reason=row["reason"],
-    )
-
-
-def _instant(value: dt.datetime | None, zone: ZoneInfo) -> dt.datetime | None:
-    return value and value.astimezone(zone)
+def booking_and_first_status(cursor: Cursor[Any]) -> RowMaker[tuple[Booking, str]]:
+    """Make a pair of each row: the booking, and the state that it had at first."""
+    make, named = booking(cursor), dict_row(cursor)
+    return lambda values: (make(values), named(values)["first_status"])

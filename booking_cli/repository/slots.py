@@ -21,10 +21,10 @@ LONG_SECONDS = 600
 
 def find(book: Book, slot_id: int) -> Slot:
     """Return a slot; raises NotFound."""
-    row = book.database.read(lambda tx: tx.one("slots.find", {"id": slot_id}))
-    if row is None:
+    found = book.database.read(lambda tx: tx.one("slots.find", {"id": slot_id}, rows.slot))
+    if found is None:
         raise not_found(slot_id)
-    return rows.slot(row, book.zone)
+    return found
 
 
 def not_found(slot_id: int) -> NotFound:
@@ -58,21 +58,20 @@ def listing(
         statement = "slots.next_free"
     else:
         statement = "slots.list_free"
-    found = book.database.listing(statement, parameters, limit)
-    return (rows.slot(row, book.zone) for row in found)
+    return book.database.listing(statement, parameters, limit, rows.slot)
 
 
 def add(book: Book, key: DoctorKey, starts_at: dt.datetime, minutes: int) -> Slot:
     """Add a slot and return it; raises NotFound, DoctorInactive, SlotInPast and SlotOverlap."""
     doctor = doctors.find_active(book, key)
     parameters = {"doctor_id": doctor.id, "starts_at": starts_at, "minutes": minutes}
-    row = book.database.write(
-        lambda tx: tx.one("slots.add", parameters),
+    added = book.database.write(
+        lambda tx: tx.one("slots.add", parameters, rows.slot),
         stands=lambda tx, added: added is not None and _is_there(tx, added),
     )
-    if row is None:
-        raise _why_not_added(book, doctor, book.database.read(lambda tx: tx.one("slots.why_not_added", parameters)))
-    return rows.slot(row, book.zone)
+    if added is None:
+        raise _why_not_added(doctor, book.database.read(lambda tx: tx.one("slots.why_not_added", parameters)))
+    return added
 
 
 def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int, *, strict: bool) -> BulkResult:
@@ -86,9 +85,9 @@ def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes:
     # Mostly there is nothing yet. Where there is, or where somebody else adds the same, the next attempt goes around it.
     statements = itertools.chain(["slots.bulk_add"], itertools.repeat("slots.bulk_add_around"))
 
-    def work(tx: Transaction) -> tuple[list[Row], Row]:
-        created = sorted(tx.all(next(statements), parameters), key=lambda row: row["starts_at"])
-        there = {row["starts_at"] for row in created}
+    def work(tx: Transaction) -> tuple[list[Slot], Row]:
+        created = tx.all(next(statements), parameters, rows.slot)
+        there = {slot.starts_at for slot in created}
         left_out = [instant for instant in starts if instant not in there]
         outlook = _outlook(tx, doctor, left_out, minutes)
         if strict and outlook["conflicts"]:
@@ -97,7 +96,7 @@ def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes:
             raise doctors.unavailable(tx, doctor)
         return created, outlook
 
-    def stands(tx: Transaction, result: tuple[list[Row], Row]) -> bool:
+    def stands(tx: Transaction, result: tuple[list[Slot], Row]) -> bool:
         created, _ = result
         # They were created together; two are looked at because somebody may have deleted one meanwhile.
         return bool(created) and (_is_there(tx, created[0]) or _is_there(tx, created[-1]))
@@ -113,7 +112,7 @@ def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes:
         existing=outlook["existing"],
         conflicts=outlook["conflicts"],
         past=outlook["past"],
-        slots=[rows.new_slot(row, doctor, minutes, book.zone) for row in created],
+        slots=created,
     )
 
 
@@ -153,9 +152,13 @@ def delete(book: Book, slot_id: int) -> Slot:
     return slot
 
 
-def _is_there(tx: Transaction, created: Row) -> bool:
-    found = tx.one("slots.find", {"id": created["id"]})
-    return found is not None and all(found[name] == created[name] for name in ("doctor_id", "starts_at", "ends_at"))
+def _is_there(tx: Transaction, created: Slot) -> bool:
+    found = tx.one("slots.find", {"id": created.id}, rows.slot)
+    return found is not None and _time_of(found) == _time_of(created)
+
+
+def _time_of(slot: Slot) -> tuple[int, dt.datetime, dt.datetime]:
+    return slot.doctor_id, slot.starts_at, slot.ends_at
 
 
 def _outlook(tx: Transaction, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> Row:
@@ -167,7 +170,7 @@ def _outlook(tx: Transaction, doctor: Doctor, starts: Sequence[dt.datetime], min
     return {**row, "unexplained": len(starts) - row["past"] - row["existing"] - row["conflicts"]}
 
 
-def _why_not_added(book: Book, doctor: Doctor, row: Row | None) -> Exception:
+def _why_not_added(doctor: Doctor, row: Row | None) -> Exception:
     if row is None:
         return NotFound("doctor", doctor.id, "See 'booking doctors list --all'.")
     if not row["active"]:
@@ -176,10 +179,9 @@ def _why_not_added(book: Book, doctor: Doctor, row: Row | None) -> Exception:
         return SlotInPast("That time has passed. Choose a time to come.")
     if row["slot_id"] is None:
         return Busy("Somebody changed the doctor's slots at the same moment. Nothing was changed; please try again.")
-    starts_at, ends_at = (row[name].astimezone(book.zone) for name in ("starts_at", "ends_at"))
     return SlotOverlap(
-        f"{doctor.name} has slot {row['slot_id']} from {starts_at:%Y-%m-%d %H:%M} to {ends_at:%H:%M} at that time. "
-        "Choose a time beside it."
+        f"{doctor.name} has slot {row['slot_id']} from {row['starts_at']:%Y-%m-%d %H:%M} to {row['ends_at']:%H:%M} "
+        "at that time. Choose a time beside it."
     )
 
 

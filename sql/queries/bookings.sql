@@ -156,28 +156,27 @@ SELECT EXISTS (SELECT FROM bookings WHERE status = 'PENDING' AND hold_expires_at
 -- name: expire
 -- Let a batch of lapsed holds fail, the oldest first; those that another run has in hand are skipped, never waited for.
 WITH lapsed AS (
-    SELECT id
-    FROM bookings
-    WHERE status = 'PENDING' AND hold_expires_at <= now()
-    ORDER BY hold_expires_at
-    LIMIT %(batch)s::integer
-    FOR UPDATE SKIP LOCKED
-), failed AS (
-    UPDATE bookings b
-    SET status = 'FAILED', failed_at = now(), reason = 'hold lapsed', version = b.version + 1
-    FROM lapsed
-    WHERE b.id = lapsed.id
-    RETURNING b.*
+    SELECT b.id, s.doctor_id, s.starts_at,
+           (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
+    FROM (
+        SELECT id, slot_id
+        FROM bookings
+        WHERE status = 'PENDING' AND hold_expires_at <= now()
+        ORDER BY hold_expires_at
+        LIMIT %(batch)s::integer
+        FOR UPDATE SKIP LOCKED
+    ) AS b
+    JOIN slots s ON s.id = b.slot_id
+    JOIN doctors d ON d.id = s.doctor_id
 ), recorded AS (
     INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
-    SELECT id, %(actor)s::text, 'PENDING', 'FAILED', reason, %(request_id)s::text FROM failed
+    SELECT id, %(actor)s::text, 'PENDING', 'FAILED', 'hold lapsed', %(request_id)s::text FROM lapsed
 )
-SELECT b.*, s.doctor_id, s.starts_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
-FROM failed b
-JOIN slots s ON s.id = b.slot_id
-JOIN doctors d ON d.id = s.doctor_id
-ORDER BY s.starts_at, b.id;
+UPDATE bookings b
+SET status = 'FAILED', failed_at = now(), reason = 'hold lapsed', version = b.version + 1
+FROM lapsed
+WHERE b.id = lapsed.id
+RETURNING b.*, lapsed.doctor_id, lapsed.starts_at, lapsed.minutes, lapsed.doctor_name, lapsed.specialization;
 
 -- name: history
 -- What happened to a booking, the first change first.

@@ -1,7 +1,8 @@
 -- name: find
 -- One slot, with what holds or books it; a hold that has lapsed does neither.
 SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, b.id AS booking_id, b.status AS booking_status
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, b.id AS booking_id,
+       CASE b.status WHEN 'CONFIRMED' THEN 'booked' WHEN 'PENDING' THEN 'held' ELSE 'free' END AS status
 FROM slots s
 JOIN doctors d ON d.id = s.doctor_id
 LEFT JOIN bookings b ON b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
@@ -11,7 +12,8 @@ WHERE s.id = %(id)s::bigint;
 -- name: list
 -- Slots by start, filtered, whether free or not; one more than the limit, to see that there are more.
 SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, b.id AS booking_id, b.status AS booking_status
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, b.id AS booking_id,
+       CASE b.status WHEN 'CONFIRMED' THEN 'booked' WHEN 'PENDING' THEN 'held' ELSE 'free' END AS status
 FROM slots s
 JOIN doctors d ON d.id = s.doctor_id
 LEFT JOIN bookings b ON b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
@@ -32,7 +34,7 @@ LIMIT %(limit)s::bigint + 1;
 -- Free slots by start, filtered; one more than the limit. Free means that it can be booked: the slots of a doctor who is not
 -- active are left out. OFFSET 0 keeps the planner from joining all bookings where the first few slots are wanted.
 SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, NULL::text AS booking_status
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, 'free' AS status
 FROM slots s
 JOIN doctors d ON d.id = s.doctor_id
 WHERE d.active
@@ -96,7 +98,7 @@ WITH soon AS (
     LIMIT %(limit)s::bigint + 1
 )
 SELECT found.*, (date_part('epoch', ends_at - starts_at) / 60)::integer AS minutes,
-       NULL::bigint AS booking_id, NULL::text AS booking_status
+       NULL::bigint AS booking_id, 'free' AS status
 FROM (
     SELECT * FROM soon WHERE (SELECT count(*) FROM soon) > %(limit)s::bigint
     UNION ALL
@@ -115,7 +117,7 @@ WITH created AS (
     RETURNING *
 )
 SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, NULL::text AS booking_status
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, 'free' AS status
 FROM created s
 JOIN doctors d ON d.id = s.doctor_id;
 
@@ -132,20 +134,34 @@ LIMIT 1;
 
 -- name: bulk_add
 -- All slots that start at the given times and are to come, where none of them overlaps anything; otherwise an error.
-INSERT INTO slots (doctor_id, starts_at, ends_at)
-SELECT d.id, to_timestamp(epoch), to_timestamp(epoch) + %(minutes)s::integer * interval '1 minute'
-FROM doctors d, unnest(%(epochs)s::bigint[]) AS wanted (epoch)
-WHERE d.id = %(doctor_id)s::bigint AND d.active AND to_timestamp(epoch) > now()
-RETURNING id, doctor_id, starts_at, ends_at;
+WITH created AS (
+    INSERT INTO slots (doctor_id, starts_at, ends_at)
+    SELECT d.id, to_timestamp(epoch), to_timestamp(epoch) + %(minutes)s::integer * interval '1 minute'
+    FROM doctors d, unnest(%(epochs)s::bigint[]) AS wanted (epoch)
+    WHERE d.id = %(doctor_id)s::bigint AND d.active AND to_timestamp(epoch) > now()
+    RETURNING *
+)
+SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, 'free' AS status
+FROM created s
+JOIN doctors d ON d.id = s.doctor_id
+ORDER BY s.starts_at;
 
 -- name: bulk_add_around
 -- The same of those that overlap nothing; the exclusion constraint decides, and to be asked for each slot takes longer.
-INSERT INTO slots (doctor_id, starts_at, ends_at)
-SELECT d.id, to_timestamp(epoch), to_timestamp(epoch) + %(minutes)s::integer * interval '1 minute'
-FROM doctors d, unnest(%(epochs)s::bigint[]) AS wanted (epoch)
-WHERE d.id = %(doctor_id)s::bigint AND d.active AND to_timestamp(epoch) > now()
-ON CONFLICT DO NOTHING
-RETURNING id, doctor_id, starts_at, ends_at;
+WITH created AS (
+    INSERT INTO slots (doctor_id, starts_at, ends_at)
+    SELECT d.id, to_timestamp(epoch), to_timestamp(epoch) + %(minutes)s::integer * interval '1 minute'
+    FROM doctors d, unnest(%(epochs)s::bigint[]) AS wanted (epoch)
+    WHERE d.id = %(doctor_id)s::bigint AND d.active AND to_timestamp(epoch) > now()
+    ON CONFLICT DO NOTHING
+    RETURNING *
+)
+SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
+       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, 'free' AS status
+FROM created s
+JOIN doctors d ON d.id = s.doctor_id
+ORDER BY s.starts_at;
 
 -- name: bulk_outlook
 -- What is already there for the given times: how many are past, there in the same form, or overlap a different slot.
