@@ -20,6 +20,10 @@ def translated(error: psycopg.Error) -> Exception:
     match error:
         case pg.UndefinedTable() | pg.InvalidSchemaName() | pg.UndefinedColumn():
             return NotSetUp("The database is not set up for booking. Run 'booking db migrate' once.")
+        case pg.InvalidParameterValue() if "TimeZone" in reason:
+            return NotSetUp(
+                f"The database server does not know the clinic's time zone ({reason}). Update its time zone data."
+            )
         case pg.QueryCanceled() | pg.LockNotAvailable():
             return Busy(
                 "The database took too long to answer and was stopped; nothing was changed. "

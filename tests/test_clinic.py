@@ -1,12 +1,16 @@
 """What holds for the whole clinic: its name, its time zone, and for how long a slot is held."""
 
 import datetime as dt
+import zoneinfo
 from collections.abc import Callable
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.conftest import Ran
+
+PATIENT = ("--name", "Maria Silva", "--email", "maria@example.org")
 
 
 @pytest.fixture
@@ -33,6 +37,41 @@ def test_the_program_refuses_an_unknown_time_zone(program):
     refused = program("clinic", "set", "--timezone", "Mars/Olympus", "-o", "json")
     assert (refused.status, refused.error["code"]) == (2, "invalid_input")
     assert "Mars/Olympus" in refused.error["message"]
+
+
+def test_a_time_zone_that_this_machine_does_not_know_is_said(program, sql):
+    sql("UPDATE clinic SET timezone = 'Mars/Olympus'")
+    refused = program("slots", "list", "-o", "json")
+    assert (refused.status, refused.error["code"]) == (5, "not_set_up")
+    assert "This machine does not know the clinic's time zone Mars/Olympus." in refused.error["message"]
+
+
+@pytest.mark.parametrize("command", [("slots", "list"), ("expire",), ("confirm", 1)])
+def test_a_time_zone_that_the_server_does_not_know_is_said(program, sql, tmp_path, command):
+    """As after a move to a server whose time zone data are older than the clinic's choice."""
+    zones = tmp_path / "zones" / "Mars"
+    zones.mkdir(parents=True)
+    utc = next(path for folder in zoneinfo.TZPATH if (path := Path(folder) / "UTC").exists())
+    (zones / "Olympus").write_bytes(utc.read_bytes())
+    sql("UPDATE clinic SET timezone = 'Mars/Olympus'")
+    refused = program(*command, "-o", "json", PYTHONTZPATH=":".join([str(zones.parent), *zoneinfo.TZPATH]))
+    assert (refused.status, refused.error["code"]) == (5, "not_set_up")
+    assert "The database server does not know the clinic's time zone" in refused.error["message"]
+    assert "Mars/Olympus" in refused.error["message"]
+
+
+@pytest.mark.parametrize(
+    "option", ["datestyle=german", "timezone=Asia/Kathmandu", "timezone=<+02>-2", "intervalstyle=iso_8601"]
+)
+def test_what_a_server_or_a_login_has_set_for_itself_changes_nothing(program, slot, option):
+    """As by ALTER ROLE … SET, or in postgresql.conf."""
+    program("clinic", "set", "--timezone", "America/New_York")
+    booked = program("book", slot, *PATIENT, "-o", "json", PGOPTIONS=f"-c {option}")
+    assert (booked.status, booked.stderr) == (0, "")
+    for command in [("slots", "show", slot), ("show", 1), ("list",), ("history", 1), ("stats", "--by", "day")]:
+        plain, other = (program(*command, "-o", "json", PGOPTIONS=given) for given in ("", f"-c {option}"))
+        assert (plain.status, other) == (0, plain)
+    assert program("show", 1, "-o", "json").json == booked.json
 
 
 def test_a_new_database_takes_its_time_zone_from_the_machine_and_says_which(program, empty_url):

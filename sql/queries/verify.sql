@@ -90,7 +90,8 @@ WHERE NOT EXISTS (
     JOIN pg_index i ON i.indexrelid = c.oid
     WHERE i.indrelid = to_regclass(guard.table_name) AND starts_with(c.relname::text, guard.name)
       AND i.indisvalid AND i.indisunique AND i.indimmediate
-      AND right(pg_get_indexdef(c.oid), length(guard.definition)) = guard.definition
+      AND right(regexp_replace(pg_get_indexdef(c.oid), ' INCLUDE \([^)]*\)', ''), length(guard.definition))
+          = guard.definition
 )
 UNION ALL
 SELECT format('%%s is missing from the database, and nothing else keeps that promise.', guard.name)
