@@ -117,7 +117,7 @@ class Database:
             try:
                 connection.execute(begin.encode(), prepare=False)
                 cursor = connection.cursor(row_factory=rows)
-                yield from cursor.stream(queries.statement(name), parameters, size=_rows_at_a_time())
+                yield from cursor.stream(queries.statement(name), parameters, binary=True, size=_rows_at_a_time())
             except psycopg.Error as error:
                 if is_lost(error, connection):
                     raise went_away(error) from error

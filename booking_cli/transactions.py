@@ -51,6 +51,7 @@ class Transaction:
         return self._run(name, parameters, rows).fetchone()
 
     def _run(self, name: str, parameters: Mapping[str, object] | None, rows: RowFactory[Any]) -> psycopg.Cursor[Any]:
+        # In binary form a row takes half as long to read, and no login's DateStyle matters.
         return self._connection.cursor(row_factory=rows, binary=True).execute(queries.statement(name), parameters or {})
 
     def commit(self) -> None:

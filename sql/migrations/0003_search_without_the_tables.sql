@@ -15,3 +15,7 @@ ALTER INDEX slots_by_doctor_and_start_new RENAME TO slots_by_doctor_and_start;
 -- changed, and what people look for is mostly newer than that.
 ALTER TABLE bookings SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01);
 ALTER TABLE slots SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01);
+
+-- From an index the planner knows how many doctors a specialization has; without, it takes them for a handful, and compares
+-- every slot with every one of them.
+CREATE INDEX doctors_by_specialization ON doctors (lower(specialization));
