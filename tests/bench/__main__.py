@@ -1,6 +1,7 @@
 """`python -m tests.bench`: take the figures, print them, and keep them in `.bench/results.json`."""
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument("--only", choices=PARTS, action="append", help="only this part; can be given several times")
     chosen = parser.parse_args()
     figures: list[Figure] = []
+    gc.freeze()  # what was loaded is not searched for garbage, as in the program
     with ground() as place:
         for name in chosen.only or PARTS:
             for figure in PARTS[name](place, chosen.scale):
