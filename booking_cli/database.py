@@ -26,10 +26,11 @@ from booking_cli.connections import Connection, Row, Server
 from booking_cli.database_errors import first_line, is_from_a_standby, is_lost, raise_translated, went_away
 from booking_cli.errors import BookingError, Busy, DatabaseUnavailable, InterruptedInDoubt, NotSetUp, OutcomeUnknown
 from booking_cli.pool import Lender, Pool, SingleConnection
-from booking_cli.transactions import LostCommit, Transaction, roll_back
+from booking_cli.transactions import Begin, LostCommit, Transaction, roll_back
 
 T = TypeVar("T")
 SCHEMA = "booking"
+UTC = "UTC"
 # Temporary tables are looked for last. Unless it is named, their schema comes first, and through a pooler the session may have
 # some of a stranger's.
 SEARCH_PATH = f"{SCHEMA}, pg_temp"
@@ -40,7 +41,6 @@ IDLE_IN_TRANSACTION_SECONDS = 60
 LONGEST_READ = 2000
 # Whoever reads a long list may take their time.
 STREAM_SECONDS = 3600
-STREAM_CHUNK = 500
 
 # How often, and for how long, a transaction is repeated that others came in the way of.
 MAX_ATTEMPTS = 30
@@ -61,7 +61,7 @@ class Database:
     def __init__(self, server: Server, *, statement_timeout: float, pool_size: int = 0) -> None:
         self.server = server
         # The time zone in which instants come. The clinic's own is known, and set here, when the book is open.
-        self.clock = "UTC"
+        self.clock = UTC
         self._timeout_ms = max(1, round(statement_timeout * 1000))
         self._connections: Lender = Pool(server, pool_size) if pool_size else SingleConnection(server)
 
@@ -81,8 +81,11 @@ class Database:
         return self._run(lambda connection: transactions.read(connection, begin, work))
 
     def glance(self, name: str) -> Row:
-        """Return the one row of a statement that only reads and has no parameters: its whole transaction is one round trip."""
-        statements = f"{self._begin('READ ONLY')}; {queries.statement(name)} COMMIT"
+        """Return the one row of a statement that only reads: its whole transaction is one round trip.
+
+        It can have no parameters, and its row no instants, which would come as text.
+        """
+        statements = f"{self._begin('READ ONLY').statements}; {queries.statement(name)} COMMIT"
         return self._run(lambda connection: transactions.read_at_once(connection, statements))
 
     def read_what_lasts(self, work: Callable[[Transaction], T]) -> T:
@@ -115,9 +118,7 @@ class Database:
         begin = self._begin("READ ONLY DEFERRABLE", STREAM_SECONDS)
         with self.connection() as connection:
             try:
-                connection.execute(begin.encode(), prepare=False)
-                cursor = connection.cursor(row_factory=rows)
-                yield from cursor.stream(queries.statement(name), parameters, binary=True, size=_rows_at_a_time())
+                yield from Transaction(connection, begin).stream(name, parameters, rows)
             except psycopg.Error as error:
                 if is_lost(error, connection):
                     raise went_away(error) from error
@@ -134,6 +135,7 @@ class Database:
         look: Callable[[Transaction], T | None] | None = None,
         request_id: str | None = None,
         timeout_seconds: float | None = None,
+        clock: str | None = None,
     ) -> T:
         """Run `work` in a SERIALIZABLE transaction, again on each serialization failure, and return what it returns.
 
@@ -144,14 +146,17 @@ class Database:
         connection broke during COMMIT, `stands` tells, in a later transaction, whether what `work` returned is in the
         database; where it is not, nothing was changed, and `work` is run again.
 
+        `clock` is for instants that are to come in another time zone than the clinic's.
+
         Raises Busy where it does not get through; then nothing was changed. Raises OutcomeUnknown where the database does
         not come back in time to be asked; `request_id` is what the user can ask by later.
         """
         # A small table that is read whole is locked whole (predicate locks): keep writes on index scans. The id of the
         # transaction is for finding out, should the connection break, when the server has done with it.
-        begin = (
-            f"{self._begin('READ WRITE', timeout_seconds)}"
-            "; SET LOCAL enable_seqscan = off; SELECT pg_current_xact_id()::text AS transaction_id"
+        begin = self._begin("READ WRITE", timeout_seconds, clock)
+        begin = begin._replace(
+            statements=f"{begin.statements}; SET LOCAL enable_seqscan = off"
+            "; SELECT pg_current_xact_id()::text AS transaction_id"
         )
         begin_looking = self._begin("READ ONLY")
         try:
@@ -242,20 +247,17 @@ class Database:
         except pg.InvalidParameterValue:
             return True  # "is in the future": after a crash, or on a standby, the server has never heard of it
 
-    def _begin(self, access: str, timeout_seconds: float | None = None) -> str:
+    def _begin(self, access: str, timeout_seconds: float | None = None, clock: str | None = None) -> Begin:
+        clock = clock or self.clock
         timeout_ms = max(self._timeout_ms, round((timeout_seconds or 0) * 1000))
-        return (
+        statements = (
             f"BEGIN ISOLATION LEVEL SERIALIZABLE {access}"
             f"; SET LOCAL search_path = {SEARCH_PATH}"
-            f"; SET LOCAL timezone = '{self.clock}'"
+            f"; SET LOCAL timezone = '{clock}'"
             f"; SET LOCAL statement_timeout = {timeout_ms}"
             f"; SET LOCAL idle_in_transaction_session_timeout = {round(IDLE_IN_TRANSACTION_SECONDS * 1000)}"
         )
-
-
-def _rows_at_a_time() -> int:
-    # Before version 17, libpq gives one row at a time, or all.
-    return STREAM_CHUNK if psycopg.capabilities.has_stream_chunked() else 1
+        return Begin(statements, clock)
 
 
 def _too_many(attempts: int) -> Busy:

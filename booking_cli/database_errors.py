@@ -22,7 +22,8 @@ def translated(error: psycopg.Error) -> Exception:
             return NotSetUp("The database is not set up for booking. Run 'booking db migrate' once.")
         case pg.InvalidParameterValue() if "TimeZone" in reason:
             return NotSetUp(
-                f"The database server does not know the clinic's time zone ({reason}). Update its time zone data."
+                f"The database server does not know the clinic's time zone ({reason}). Update its time zone data, "
+                "or choose another one with 'booking clinic set --timezone'."
             )
         case pg.QueryCanceled() | pg.LockNotAvailable():
             return Busy(

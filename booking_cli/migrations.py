@@ -73,7 +73,7 @@ def migrate(connection: Connection) -> list[Migration]:
             f"The database does not allow the migration: {str(error).splitlines()[0]}. "
             "Run it as the owner of the database; the extension btree_gist may need a superuser."
         ) from error
-    except pg.LockNotAvailable as error:
+    except (pg.LockNotAvailable, pg.DeadlockDetected) as error:
         raise Busy(
             "A table is in use, as by a backup, and the migration does not keep everybody waiting. Run it again later."
         ) from error

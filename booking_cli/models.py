@@ -1,6 +1,7 @@
 """What the commands show. The fields, in this order, are the contract with scripts; a test holds them.
 
-Instants (`…_at`) are timezone-aware and in the clinic's zone; `date` and `time` are the clinic's wall clock.
+Instants (`…_at`) are timezone-aware and in the clinic's zone; `date` and `time` are the clinic's wall clock. Compare and sort
+instants by their `timestamp()`: of two in the same zone, Python compares the wall clocks, and an hour of autumn comes twice.
 
 Named tuples and not dataclasses: a frozen dataclass takes ten times as long to make, and six times as long to define.
 """

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 import psycopg
 from psycopg.rows import RowFactory, dict_row
@@ -10,16 +10,34 @@ from psycopg.rows import RowFactory, dict_row
 from booking_cli import interrupts, queries
 from booking_cli.connections import Connection, Row
 from booking_cli.database_errors import is_lost
+from booking_cli.errors import DatabaseUnavailable
 
 T = TypeVar("T")
+
+
+# How many rows of a long list are fetched at a time.
+STREAM_CHUNK = 500
+
+
+class Begin(NamedTuple):
+    """The statements that a transaction begins with, and the time zone that they set, in which instants come."""
+
+    statements: str
+    clock: str
 
 
 class Transaction:
     """The statements of one transaction, by their names in `sql/queries`."""
 
-    def __init__(self, connection: Connection, begin: str) -> None:
-        self._begun = connection.execute(begin.encode(), prepare=False)
+    def __init__(self, connection: Connection, begin: Begin) -> None:
+        self._begun = connection.execute(begin.statements.encode(), prepare=False)
         self._connection = connection
+        # The driver goes by what the server reports; a pooler that keeps that to itself would have people told wrong hours.
+        if (reported := connection.info.parameter_status("TimeZone")) != begin.clock:
+            raise DatabaseUnavailable(
+                f"What is between booking and the database reports the time zone {reported} and not {begin.clock}, which was "
+                "set. Let it pass on what the server reports, or connect without it."
+            )
 
     @property
     def id(self) -> str:
@@ -50,6 +68,13 @@ class Transaction:
         """Run a statement and return its first row, or None where there is none."""
         return self._run(name, parameters, rows).fetchone()
 
+    def stream(self, name: str, parameters: Mapping[str, object], rows: RowFactory[T]) -> Iterator[T]:
+        """Run a statement and yield its rows as the server sends them."""
+        cursor = self._connection.cursor(row_factory=rows)
+        # Before version 17, libpq gives one row at a time, or all.
+        size = STREAM_CHUNK if psycopg.capabilities.has_stream_chunked() else 1
+        yield from cursor.stream(queries.statement(name), parameters, binary=True, size=size)
+
     def _run(self, name: str, parameters: Mapping[str, object] | None, rows: RowFactory[Any]) -> psycopg.Cursor[Any]:
         # In binary form a row takes half as long to read, and no login's DateStyle matters.
         return self._connection.cursor(row_factory=rows, binary=True).execute(queries.statement(name), parameters or {})
@@ -67,7 +92,7 @@ class LostCommit(Exception):
         self.transaction_id, self.result, self.error = transaction_id, result, error
 
 
-def read(connection: Connection, begin: str, work: Callable[[Transaction], T]) -> T:
+def read(connection: Connection, begin: Begin, work: Callable[[Transaction], T]) -> T:
     """Run one that changes nothing; raises what the driver raises."""
     with _whole_or_rolled_back(connection):
         tx = Transaction(connection, begin)
@@ -89,10 +114,10 @@ def read_at_once(connection: Connection, statements: str) -> Row:
 
 def write(
     connection: Connection,
-    begin: str,
+    begin: Begin,
     work: Callable[[Transaction], T],
     look: Callable[[Transaction], T | None] | None,
-    begin_looking: str,
+    begin_looking: Begin,
 ) -> T:
     """Run one that changes something; a COMMIT that breaks raises LostCommit.
 
@@ -104,7 +129,7 @@ def write(
             if (seen := look(tx)) is not None:
                 tx.commit()
                 return seen
-            begin = f"COMMIT; {begin}"  # one round trip for both
+            begin = begin._replace(statements=f"COMMIT; {begin.statements}")  # one round trip for both
         tx = Transaction(connection, begin)
         result = work(tx)
     interrupts.hold_back()

@@ -5,7 +5,6 @@ that overlap. The later one waits until it is known what became of the earlier o
 a line to go ahead of one that waits, it could take what the other would have got.
 """
 
-import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,11 +12,14 @@ from booking_cli.lines import Wish
 
 
 class Span(NamedTuple):
-    """Who is to be where, and when; `patient` is the same for those whom the database takes for the same patient."""
+    """Who is to be where, and from when to when, in seconds since 1970.
+
+    `patient` is the same for those whom the database takes for the same patient.
+    """
 
     patient: tuple[str, str]
-    starts_at: dt.datetime
-    ends_at: dt.datetime
+    start: float
+    end: float
 
 
 class Turns:
@@ -85,6 +87,6 @@ class _Claims:
             return rival
         if (span := self._spans.get(wish.line)) is not None:
             for other, busy in self._by_patient.get(span.patient, ()):
-                if busy.slot_id != wish.slot_id and other.starts_at < span.ends_at and other.ends_at > span.starts_at:
+                if busy.slot_id != wish.slot_id and other.start < span.end and other.end > span.start:
                     return busy
         return self._by_slot.get(wish.slot_id)

@@ -14,10 +14,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-TEST_DATABASE_URL = os.environ.pop("BOOKING_TEST_DATABASE_URL", None)
-TEST_POOLER_PORT = os.environ.pop("BOOKING_TEST_POOLER_PORT", None)
+# These two stay in the environment, from which the processes of pytest-xdist take them in their turn.
+TEST_DATABASE_URL = os.environ.get("BOOKING_TEST_DATABASE_URL")
+TEST_POOLER_PORT = os.environ.get("BOOKING_TEST_POOLER_PORT")
 # Before anything of booking is imported: no setting of whoever runs the tests may change their outcome.
-for _name in [name for name in os.environ if name.startswith(("BOOKING_", "PG"))]:
+for _name in [
+    name for name in os.environ if name.startswith(("BOOKING_", "PG")) and not name.startswith("BOOKING_TEST_")
+]:
     del os.environ[_name]
 
 from booking_cli import book as books  # noqa: E402  # after the settings are gone

@@ -10,6 +10,7 @@ import pytest
 from booking_cli import book as books
 from booking_cli.database import Database
 from booking_cli.repository import batches, bookings
+from tests.test_slots import DAY, sundays_of_change
 
 pytestmark = pytest.mark.usefixtures("sound_afterwards")
 
@@ -210,6 +211,21 @@ def test_a_patient_whom_somebody_else_books_between_two_turns_is_not_at_two_plac
     monkeypatch.setattr(batches, "_insert", rival_first)
     ran = batch("1,Pat,pat@example.com", "5,Pat,pat@example.com")
     assert codes(ran) == ["slot_taken", "patient_overlap"]
+
+
+@pytest.mark.usefixtures("two_doctors")
+@pytest.mark.parametrize("options", [(), ("--atomic",), ("--jobs", 1)])
+def test_a_patient_is_not_at_two_places_in_the_hour_that_comes_twice(batch, booking, sql, options):
+    """By the clock on the wall, a slot from the first 02:00 to the second one is over when it begins."""
+    booking("clinic", "set", "--timezone", "Europe/Berlin")
+    _, autumn = sundays_of_change(DAY.year + 1)
+    sql(
+        "UPDATE slots SET starts_at = %s::timestamptz, ends_at = %s::timestamptz WHERE id IN (4, 8)",
+        f"{autumn} 00:00Z",
+        f"{autumn} 01:00Z",
+    )
+    ran = batch("4,Pat,pat@example.com", "8,Pat,pat@example.com", options=options)
+    assert codes(ran)[1] == "patient_overlap"
 
 
 def test_lines_behind_one_that_is_refused_are_refused_with_it(batch, sql, monkeypatch):

@@ -58,6 +58,9 @@ def test_a_time_zone_that_the_server_does_not_know_is_said(program, sql, tmp_pat
     assert (refused.status, refused.error["code"]) == (5, "not_set_up")
     assert "The database server does not know the clinic's time zone" in refused.error["message"]
     assert "Mars/Olympus" in refused.error["message"]
+    zone = ("clinic", "set", "--timezone", "Europe/Berlin")
+    assert program(*zone, PYTHONTZPATH=":".join([str(zones.parent), *zoneinfo.TZPATH])).status == 0
+    assert program("slots", "list").status == 0
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from booking_cli.repository import bookings, verify
+from tests.test_slots import DAY, sundays_of_change
 
 HISTORY_OF_A_LAPSED_HOLD = [(None, "PENDING"), ("PENDING", "FAILED")]
 
@@ -92,6 +93,37 @@ def test_what_was_released_is_shown_as_it_is_now(program, booking, holds):
     assert (ran.status, ran.stderr, ran.json["expired"]) == (0, "", 2)
     assert ran.json["bookings"] == booking("list", "--status", "FAILED", "-o", "json").json
     assert booking("expire", "-o", "json").json == {"expired": 0, "bookings": []}
+
+
+def test_they_are_shown_as_time_goes_by_also_in_the_hour_that_comes_twice(booking, sql, holds):
+    booking("clinic", "set", "--timezone", "Europe/Berlin")
+    _, autumn = sundays_of_change(DAY.year + 1)
+    for slot, start in zip(holds(4), ("01:15", "00:00", "01:00", "00:15"), strict=True):
+        sql(
+            "UPDATE slots SET starts_at = %s::timestamptz, ends_at = %s::timestamptz + interval '5 minutes' WHERE id = %s",
+            *[f"{autumn} {start}Z"] * 2,
+            slot,
+        )
+
+    expiry = booking("expire", "-o", "json").json
+
+    assert [released["slot_id"] for released in expiry["bookings"]] == [2, 4, 3, 1]
+    assert [released["starts_at"][11:] for released in expiry["bookings"]] == [
+        *("02:00:00+02:00", "02:15:00+02:00", "02:00:00+01:00", "02:15:00+01:00")
+    ]
+
+
+def test_of_many_the_oldest_are_released_first(booking, sql, holds, monkeypatch):
+    monkeypatch.setattr(bookings, "EXPIRE_BATCH", 2)
+    holds(5)
+    sql("UPDATE bookings SET hold_expires_at = now() - (7 * id % 5) * interval '1 hour' - interval '1 minute'")
+
+    booking("expire")
+
+    released = sql("SELECT booking_id FROM booking_history WHERE to_status = 'FAILED' ORDER BY id")
+    oldest_first = sql("SELECT id FROM bookings ORDER BY hold_expires_at")
+    pairs = [{row["booking_id"] for row in released[:2]}, {row["booking_id"] for row in released[2:4]}]
+    assert pairs == [{row["id"] for row in oldest_first[:2]}, {row["id"] for row in oldest_first[2:4]}]
 
 
 @pytest.mark.parametrize(("count", "headline"), [(1, "Released 1 lapsed hold."), (2, "Released 2 lapsed holds.")])

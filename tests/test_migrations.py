@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from booking_cli import cli, migrations, queries
 from booking_cli.migrations import latest_version
 from tests.conftest import PROGRAM
 from tests.readme import leaves
+from tests.waiting import wait_until
 
 PAT = ("--name", "Pat", "--email", "pat@example.com")
 # Every command that needs the tables, in a form that would get as far as asking the database.
@@ -267,3 +269,65 @@ def test_a_migration_does_not_keep_everybody_waiting_for_a_table_that_is_read(bo
     assert (ran.status, ran.error["code"]) == (6, "busy")
     assert "in use" in ran.error["message"]
     assert booking("db", "migrate", "-o", "json").json[0]["version"] == 2
+
+
+@pytest.fixture
+def before_the_third(sql):
+    """A book with data, as the second migration left it."""
+    sql("INSERT INTO doctors (name, specialization, email) SELECT n, 'Skin', n FROM generate_series(1, 300) n")
+    sql("INSERT INTO slots (doctor_id, starts_at, ends_at) SELECT id, now(), now() + interval '1 hour' FROM doctors")
+    sql(
+        "INSERT INTO bookings (reference, slot_id, patient_name, patient_email, request_id, status, hold_expires_at)"
+        " SELECT id, id, 'Pat', id, id, 'PENDING', now() + interval '1 day' FROM slots"
+    )
+    sql("INSERT INTO booking_history (booking_id, actor, to_status) SELECT id, 'tester', 'PENDING' FROM bookings")
+    for index in ("doctors_by_specialization", "slots_by_doctor_and_start", "bookings_one_active_per_slot"):
+        sql(f"DROP INDEX {index}")
+    sql("CREATE INDEX slots_by_doctor_and_start ON slots (doctor_id, starts_at)")
+    sql(
+        "CREATE UNIQUE INDEX bookings_one_active_per_slot ON bookings (slot_id)"
+        " WHERE status IN ('PENDING', 'CONFIRMED')"
+    )
+    sql("ALTER TABLE bookings RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_insert_scale_factor)")
+    sql("ALTER TABLE slots RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_insert_scale_factor)")
+    sql("DELETE FROM schema_migrations WHERE version = 3")
+
+
+@pytest.mark.usefixtures("before_the_third")
+def test_the_third_migration_brings_its_indexes_to_a_book_with_data(booking, sql):
+    assert [row["version"] for row in booking("db", "migrate", "-o", "json").json] == [3]
+
+    indexes = {
+        row["indexname"]: row["indexdef"] for row in sql("SELECT * FROM pg_indexes WHERE schemaname = 'booking'")
+    }
+    assert "(doctor_id, starts_at) INCLUDE (id, ends_at)" in indexes["slots_by_doctor_and_start"]
+    assert "UNIQUE" in indexes["bookings_one_active_per_slot"]
+    assert "(slot_id) INCLUDE (status, hold_expires_at) WHERE" in indexes["bookings_one_active_per_slot"]
+    assert [name for name in indexes if name.endswith("_new")] == []
+    vacuum_soon = ["autovacuum_vacuum_scale_factor=0.01", "autovacuum_vacuum_insert_scale_factor=0.01"]
+    assert [
+        row["reloptions"] for row in sql("SELECT reloptions FROM pg_class WHERE relname IN ('bookings', 'slots')")
+    ] == [vacuum_soon] * 2
+    [expected] = sql("EXPLAIN (FORMAT JSON) SELECT FROM doctors WHERE lower(specialization) = lower('Skin')")
+    assert expected["QUERY PLAN"][0]["Plan"]["Plan Rows"] == 300
+    assert booking("verify", "-o", "json").json == []
+
+
+@pytest.mark.usefixtures("before_the_third")
+def test_while_the_third_migration_builds_its_indexes_the_book_can_be_read_and_whoever_changes_it_waits(
+    program, url, sql
+):
+    """As by programs of the version before, that are still running."""
+    sql("INSERT INTO schema_migrations (version, name, checksum) VALUES (3, 'running', 'x')")
+    text = (queries.sql_folder() / "migrations" / "0003_search_without_the_tables.sql").read_text()
+    end = text.index("-- From here on nobody can read")
+    with psycopg.connect(url, options="-c search_path=booking,public") as migration:
+        migration.execute(text[:end])
+        assert len(program("list", "--limit", 1000, "-o", "json").json) == 300
+        with ThreadPoolExecutor(1) as pool:
+            cancelled = pool.submit(program, "cancel", 7)
+            wait_until(lambda: sql("SELECT 1 FROM pg_locks WHERE NOT granted"), "the cancellation waits")
+            migration.execute(text[end:])
+            migration.commit()
+            assert cancelled.result().status == 0
+    assert sql("SELECT status FROM bookings WHERE id = 7") == [{"status": "CANCELLED"}]

@@ -11,7 +11,7 @@ from booking_cli import book as books
 from booking_cli import database as runner
 from booking_cli import queries
 from booking_cli.database import Database
-from booking_cli.errors import BookingError, Busy, EmailTaken
+from booking_cli.errors import BookingError, Busy, DatabaseUnavailable, EmailTaken
 from tests.waiting import wait_for_lock_waiter
 
 SETTINGS = (
@@ -92,6 +92,15 @@ def test_a_transaction_has_its_settings(database, kind, read_only, scans_whole_t
         "transaction_isolation": "serializable",
         "transaction_read_only": read_only,
     }
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_a_time_zone_that_is_not_reported_is_not_taken_for_the_clinics(database, kind, monkeypatch):
+    """As by a pooler that keeps to itself what the server reports."""
+    database.clock = "Europe/Berlin"
+    monkeypatch.setattr(psycopg.ConnectionInfo, "parameter_status", lambda _info, _name: "UTC")
+    with pytest.raises(DatabaseUnavailable, match="reports the time zone UTC and not Europe/Berlin"):
+        run(database, kind, settings_of)
 
 
 def fail(_tx):

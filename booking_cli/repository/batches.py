@@ -111,7 +111,9 @@ def on_several_lines(wishes: Sequence[Wish]) -> list[Wish]:
 def spans_of(tx: Transaction, wishes: Sequence[Wish]) -> dict[int, Span]:
     """Return who is to be where and when on some lines, by their numbers."""
     return {
-        wishes[row["n"] - 1].line: Span((row["email"], row["name"]), row["starts_at"], row["ends_at"])
+        wishes[row["n"] - 1].line: Span(
+            (row["email"], row["name"]), row["starts_at"].timestamp(), row["ends_at"].timestamp()
+        )
         for row in tx.all("batches.spans", _named(wishes))
     }
 

@@ -162,7 +162,7 @@ def expire(book: Book) -> Expiry:
     try:
         while book.database.glance("bookings.any_lapsed")["any_lapsed"]:
             batch = _expire_batch(book)
-            released.extend(sorted(batch, key=lambda booking: (booking.starts_at, booking.id)))
+            released.extend(batch)
             if len(batch) < EXPIRE_BATCH:
                 break
     except (Busy, DatabaseUnavailable) as error:
@@ -171,6 +171,7 @@ def expire(book: Book) -> Expiry:
             count = f"{len(released)} lapsed hold{'s were' if len(released) > 1 else ' was'} released"
             raise type(error)(f"{count}, then the database {then}; run it again.") from error
         raise
+    released.sort(key=lambda booking: (booking.starts_at.timestamp(), booking.id))
     return Expiry(len(released), released)
 
 

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from booking_cli.book import Book
 from booking_cli.connections import Row
+from booking_cli.database import UTC
 from booking_cli.errors import InvalidInput, OutcomeUnknown
 from booking_cli.inputs import quote
 from booking_cli.models import Clinic
@@ -33,9 +34,9 @@ def update(book: Book, *, name: str | None, timezone: str | None, hold_minutes: 
             )
         return found == made
 
-    # Both must know it: the database for statistics by day, this program for everything else.
+    # Both must know it, the server and this machine. Should the server not know the one that is set, this is the way out.
     known = timezone is None or (timezone in available_timezones() and timezone not in _PLACEHOLDERS)
-    row = book.database.write(work, stands=stands)[1] if known else None
+    row = book.database.write(work, stands=stands, clock=UTC)[1] if known else None
     if row is None:
         raise InvalidInput(f"There is no time zone {quote(timezone or '')}; it is written like Europe/Berlin.")
     zone = ZoneInfo(row["timezone"])

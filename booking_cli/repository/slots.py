@@ -87,8 +87,8 @@ def add_many(book: Book, doctor: Doctor, starts: Sequence[dt.datetime], minutes:
 
     def work(tx: Transaction) -> tuple[list[Slot], Row]:
         created = tx.all(next(statements), parameters, rows.slot)
-        there = {slot.starts_at for slot in created}
-        left_out = [instant for instant in starts if instant not in there]
+        there = {slot.starts_at.timestamp() for slot in created}
+        left_out = [instant for instant in starts if instant.timestamp() not in there]
         outlook = _outlook(tx, doctor, left_out, minutes)
         if strict and outlook["conflicts"]:
             raise strict_conflict(doctor, outlook["conflicts"], len(starts))
