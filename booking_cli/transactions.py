@@ -33,9 +33,9 @@ class Transaction:
         self._begun = connection.execute(begin.statements.encode(), prepare=False)
         self._connection = connection
         # The driver goes by what the server reports; a pooler that keeps that to itself would have people told wrong hours.
-        if (reported := connection.info.parameter_status("TimeZone")) != begin.clock:
+        if (reported := (connection.pgconn.parameter_status(b"TimeZone") or b"").decode()) != begin.clock:
             raise DatabaseUnavailable(
-                f"What is between booking and the database reports the time zone {reported} and not {begin.clock}, which was "
+                f"What is between booking and the database reports the time zone {reported!r} and not {begin.clock}, which was "
                 "set. Let it pass on what the server reports, or connect without it."
             )
 

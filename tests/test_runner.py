@@ -97,9 +97,15 @@ def test_a_transaction_has_its_settings(database, kind, read_only, scans_whole_t
 @pytest.mark.parametrize("kind", ["read", "write"])
 def test_a_time_zone_that_is_not_reported_is_not_taken_for_the_clinics(database, kind, monkeypatch):
     """As by a pooler that keeps to itself what the server reports."""
+    begin = database._begin
+
+    def begin_unreported(*given):
+        begun = begin(*given)
+        return begun._replace(statements=begun.statements.replace("Europe/Berlin", "UTC"))
+
     database.clock = "Europe/Berlin"
-    monkeypatch.setattr(psycopg.ConnectionInfo, "parameter_status", lambda _info, _name: "UTC")
-    with pytest.raises(DatabaseUnavailable, match="reports the time zone UTC and not Europe/Berlin"):
+    monkeypatch.setattr(database, "_begin", begin_unreported)
+    with pytest.raises(DatabaseUnavailable, match="reports the time zone 'UTC' and not Europe/Berlin"):
         run(database, kind, settings_of)
 
 
