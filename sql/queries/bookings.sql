@@ -158,13 +158,16 @@ SELECT EXISTS (SELECT FROM bookings WHERE status = 'PENDING' AND hold_expires_at
 WITH lapsed AS (
     SELECT b.id, s.doctor_id, s.starts_at,
            (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
-    FROM bookings b
+    FROM (
+        SELECT id, slot_id
+        FROM bookings
+        WHERE status = 'PENDING' AND hold_expires_at <= now()
+        ORDER BY hold_expires_at
+        LIMIT %(batch)s::integer
+        FOR UPDATE SKIP LOCKED
+    ) AS b
     JOIN slots s ON s.id = b.slot_id
     JOIN doctors d ON d.id = s.doctor_id
-    WHERE b.status = 'PENDING' AND b.hold_expires_at <= now()
-    ORDER BY b.hold_expires_at
-    LIMIT %(batch)s::integer
-    FOR UPDATE OF b SKIP LOCKED
 ), recorded AS (
     INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
     SELECT id, %(actor)s::text, 'PENDING', 'FAILED', 'hold lapsed', %(request_id)s::text FROM lapsed

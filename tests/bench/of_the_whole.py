@@ -13,7 +13,7 @@ from tests.bench.raw import psql_ms
 
 ROUNDS = 7
 # One expiry takes a tenth longer than the next.
-EXPIRIES = 25
+EXPIRIES = 15
 _HOLDS = """
     WITH held AS (
         INSERT INTO bookings (reference, slot_id, patient_name, patient_email, request_id, status, hold_expires_at)
