@@ -194,7 +194,7 @@ class Database:
         for number in itertools.count(1):
             failure: BookingError
             try:
-                with self.connection() as connection:
+                with self.connection() as connection, _closed_where_lost(connection):
                     return attempt(connection)
             except (pg.SerializationFailure, pg.DeadlockDetected) as error:
                 failure, reason = _too_many(number), first_line(error)
@@ -258,6 +258,17 @@ class Database:
             f"; SET LOCAL idle_in_transaction_session_timeout = {round(IDLE_IN_TRANSACTION_SECONDS * 1000)}"
         )
         return Begin(statements, clock)
+
+
+@contextlib.contextmanager
+def _closed_where_lost(connection: Connection) -> Iterator[None]:
+    """Let nobody use a connection again that broke, whatever it looks like."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if is_lost(error, connection):
+            connection.close()
+        raise
 
 
 def _too_many(attempts: int) -> Busy:

@@ -54,8 +54,13 @@ def raise_translated(error: psycopg.Error) -> NoReturn:
 
 
 def is_lost(error: psycopg.Error, connection: Connection) -> bool:
-    """Tell whether `error` is that the connection broke, or that the server has ended it (which may not be seen yet)."""
-    return connection.closed or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
+    """Tell whether `error` is that the connection broke, or that the server has ended it (which may not be seen yet).
+
+    A statement without any answer, which the driver calls an internal error of its own, is from a connection that broke just
+    then: what comes next on it, if anything, would be taken for the answer to something else.
+    """
+    out_of_step = isinstance(error, psycopg.InternalError) and error.sqlstate is None
+    return connection.closed or out_of_step or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
 
 
 def is_from_a_standby(error: psycopg.Error) -> bool:

@@ -137,6 +137,7 @@ def write(
         tx.commit()
     except psycopg.Error as error:
         if is_lost(error, connection):
+            connection.close()
             raise LostCommit(tx.id, result, error) from error
         interrupts.note_outcome(committed=False)
         raise
