@@ -121,6 +121,7 @@ class Database:
                 yield from Transaction(connection, begin).stream(name, parameters, rows)
             except psycopg.Error as error:
                 if is_lost(error, connection):
+                    connection.close()
                     raise went_away(error) from error
                 raise_translated(error)
             finally:

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.conftest import Ran
-
-PATIENT = ("--name", "Maria Silva", "--email", "maria@example.org")
+from tests.test_book import PATIENT
 
 
 @pytest.fixture

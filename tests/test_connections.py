@@ -2,10 +2,12 @@
 
 import threading
 
+import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from booking_cli import database as runner
-from booking_cli import pool
+from booking_cli import pool, transactions
 from booking_cli.errors import DatabaseUnavailable
 from booking_cli.repository import clinic
 from tests.threads import at_once
@@ -128,3 +130,53 @@ def test_a_session_that_the_server_ended_for_being_idle_is_replaced(book, sql, k
 
     assert run(book.database, kind, work) == "UTC"
     assert len(set(pids)) == 2
+
+
+def test_after_a_statement_without_any_answer_another_connection_is_taken(book, monkeypatch):
+    run_, used = transactions.Transaction._run, []
+
+    def unanswered(tx, *given):
+        used.append(tx._connection)
+        if len(used) == 1:
+            raise psycopg.InternalError("got no result from the query")
+        return run_(tx, *given)
+
+    monkeypatch.setattr(transactions.Transaction, "_run", unanswered)
+    assert book.database.read(lambda tx: tx.one("clinic.open"))["timezone"] == "UTC"
+    assert [connection.closed for connection in used] == [True, False]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_commit_without_any_answer_is_found_out_about(book, sql, monkeypatch, committed):
+    """As seen, once in some ten thousand, when connections were cut at random."""
+    commit, begun_on = transactions.Transaction.commit, []
+
+    def commit_unanswered(tx):
+        begun_on.append(tx._connection)
+        if len(begun_on) == 1:
+            if committed:
+                commit(tx)
+            raise psycopg.InternalError("got no result from the query")
+        commit(tx)
+
+    monkeypatch.setattr(transactions.Transaction, "commit", commit_unanswered)
+    made = book.database.write(
+        lambda tx: tx.one("doctors.add", {"name": "A", "specialization": "x", "email": "a@x.de", "phone": None}),
+        stands=lambda tx, made: tx.one("doctors.find", {"id": made["id"], "email": None}) is not None,
+    )
+    assert [row["id"] for row in sql("SELECT id FROM doctors")] == [made["id"]]
+    assert begun_on[0].closed
+
+
+def test_after_a_long_list_without_any_answer_another_connection_is_taken(book, monkeypatch):
+    used = []
+
+    def unanswered(tx, *_given):
+        used.append(tx._connection)
+        raise psycopg.InternalError("got no result from the query")
+
+    monkeypatch.setattr(transactions.Transaction, "stream", unanswered)
+    with pytest.raises(DatabaseUnavailable, match="went away"):
+        list(book.database.stream("clinic.open", {}, dict_row))
+    assert used[0].closed
+    assert book.database.read(lambda tx: tx.one("clinic.open"))["timezone"] == "UTC"

@@ -9,7 +9,7 @@ import pytest
 
 from booking_cli import book as books
 from booking_cli import database as runner
-from booking_cli import queries, transactions
+from booking_cli import queries
 from booking_cli.database import Database
 from booking_cli.errors import BookingError, Busy, DatabaseUnavailable, EmailTaken
 from tests.waiting import wait_for_lock_waiter
@@ -107,42 +107,6 @@ def test_a_time_zone_that_is_not_reported_is_not_taken_for_the_clinics(database,
     monkeypatch.setattr(database, "_begin", begin_unreported)
     with pytest.raises(DatabaseUnavailable, match="reports the time zone 'UTC' and not Europe/Berlin"):
         run(database, kind, settings_of)
-
-
-def test_after_a_statement_without_any_answer_another_connection_is_taken(database, monkeypatch):
-    run_, used = transactions.Transaction._run, []
-
-    def unanswered(tx, *given):
-        used.append(tx._connection)
-        if len(used) == 1:
-            raise psycopg.InternalError("got no result from the query")
-        return run_(tx, *given)
-
-    monkeypatch.setattr(transactions.Transaction, "_run", unanswered)
-    assert database.read(lambda tx: tx.one("probe.clinic")) == {"name": ""}
-    assert [connection.closed for connection in used] == [True, False]
-
-
-@pytest.mark.parametrize("committed", [True, False])
-def test_a_commit_without_any_answer_is_found_out_about(database, sql, monkeypatch, committed):
-    """As seen, once in some ten thousand, when connections were cut at random."""
-    commit, begun_on = transactions.Transaction.commit, []
-
-    def commit_unanswered(tx):
-        begun_on.append(tx._connection)
-        if len(begun_on) == 1:
-            if committed:
-                commit(tx)
-            raise psycopg.InternalError("got no result from the query")
-        commit(tx)
-
-    monkeypatch.setattr(transactions.Transaction, "commit", commit_unanswered)
-    made = database.write(
-        lambda tx: tx.one("doctors.add", {"name": "A", "specialization": "x", "email": "a@x.de", "phone": None}),
-        stands=lambda tx, made: tx.one("doctors.find", {"id": made["id"], "email": None}) is not None,
-    )
-    assert [row["id"] for row in sql("SELECT id FROM doctors")] == [made["id"]]
-    assert begun_on[0].closed
 
 
 def fail(_tx):
