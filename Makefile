@@ -29,14 +29,14 @@ check: $(VENV)/installed-dev  ## Check format, lint, types and layering
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_layers.py
+	$(BIN)/python -m pytest tests/unit/test_layers.py
 
 format: $(VENV)/installed-dev  ## Format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
 readme: $(VENV)/installed-dev  ## Write the generated parts of the README anew
-	$(BIN)/python -m tests.readme --write
+	$(BIN)/python -m tests.support.readme --write
 
 clean:  ## Stop the databases of demo and bench, and remove what was built
 	-[ ! -f .bench/data/postgres/postmaster.pid ] || (cd .bench && env -u BOOKING_DATABASE_URL HOME="$$PWD" XDG_CONFIG_HOME="$$PWD" BOOKING_DATA_DIR="$$PWD/data" ../$(BIN)/booking db stop)

@@ -11,7 +11,7 @@ def main() -> None:
     """Run the command of this process and exit with its status."""
     gc.set_threshold(_MADE_BETWEEN_COLLECTIONS)
     try:
-        from booking_cli.cli import run
+        from booking_cli.cli.application import run
     except KeyboardInterrupt:
         sys.stderr.write("Error: Interrupted; nothing was changed.\n")
         sys.exit(130)

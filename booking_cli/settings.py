@@ -14,8 +14,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typer import get_app_dir
 
-from booking_cli.errors import InvalidInput
-from booking_cli.inputs import parse_hold_minutes, parse_text
+from booking_cli.domain.errors import InvalidInput
+from booking_cli.domain.validation import parse_hold_minutes, parse_text
 
 
 class Settings(BaseSettings):

@@ -23,16 +23,17 @@ for _name in [
 ]:
     del os.environ[_name]
 
-from booking_cli import book as books  # noqa: E402  # after the settings are gone
-from booking_cli import cli, settings  # noqa: E402
-from booking_cli.connections import connect  # noqa: E402
-from booking_cli.database import Database  # noqa: E402
-from booking_cli.migrations import migrate  # noqa: E402
-from tests.pooler import Pooler  # noqa: E402
-from tests.proxy import Proxy  # noqa: E402
-from tests.server import embedded_server, postgres_container  # noqa: E402
+from booking_cli import session as books  # noqa: E402  # after the settings are gone
+from booking_cli import settings  # noqa: E402
+from booking_cli.cli import application as cli  # noqa: E402
+from booking_cli.db.connections import connect  # noqa: E402
+from booking_cli.db.migrations import migrate  # noqa: E402
+from booking_cli.db.runner import Database  # noqa: E402
+from tests.support.pooler import Pooler  # noqa: E402
+from tests.support.proxy import Proxy  # noqa: E402
+from tests.support.server import embedded_server, postgres_container  # noqa: E402
 
-pytest_plugins = ["tests.logins"]
+pytest_plugins = ["tests.support.logins"]
 
 PROGRAM = Path(sys.executable).with_name("booking")
 

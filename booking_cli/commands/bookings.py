@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from booking_cli.commands.base import (
+from booking_cli.cli.parameters import (
     DEFAULT_LIMIT,
     BookingArgument,
     DateOption,
@@ -20,8 +20,9 @@ from booking_cli.commands.base import (
     instants,
     open_book,
 )
-from booking_cli.errors import InvalidInput, UsageError
-from booking_cli.inputs import (
+from booking_cli.domain.errors import InvalidInput, UsageError
+from booking_cli.domain.references import new_request_id
+from booking_cli.domain.validation import (
     parse_count,
     parse_email,
     parse_hold_minutes,
@@ -32,11 +33,10 @@ from booking_cli.inputs import (
     parse_request_id,
 )
 from booking_cli.output import Many, One, Result, tell
-from booking_cli.references import new_request_id
 
 if TYPE_CHECKING:
-    from booking_cli.book import Book
     from booking_cli.repository.bookings import Answer
+    from booking_cli.session import Book
 
 
 RequestIdOption = Annotated[
@@ -110,7 +110,7 @@ def book(
             raise InvalidInput(
                 "With --from, each line says itself which slot, name, email, phone and request id it has."
             )
-        from booking_cli.commands import batches
+        from booking_cli.commands import booking_import as batches
 
         return batches.book(
             ctx, path, confirm=confirm, hold=hold, allow_overlap=allow_overlap, jobs=jobs, atomic=atomic
@@ -198,7 +198,7 @@ def list_(
 ) -> Result:
     """List bookings by the start of their slot."""
     opened = open_book(ctx)
-    from booking_cli.models import Booking
+    from booking_cli.domain.models import Booking
     from booking_cli.repository import bookings, doctors
 
     starts_from, starts_before = instants(opened, date, first, last)
@@ -220,7 +220,7 @@ def history(ctx: typer.Context, booking: BookingArgument) -> Result:
     When, who, from which state to which, and why.
     """
     opened = open_book(ctx)
-    from booking_cli.models import HistoryEntry
+    from booking_cli.domain.models import HistoryEntry
     from booking_cli.repository import bookings
 
     return Many(HistoryEntry, bookings.history(opened, booking), "change", opened.zone.key)
@@ -234,7 +234,7 @@ def expire(
     if quiet:
         logging.getLogger("booking").setLevel(logging.ERROR)
     opened = open_book(ctx)
-    from booking_cli.models import Booking
+    from booking_cli.domain.models import Booking
     from booking_cli.repository import bookings
 
     expiry = bookings.expire(opened)

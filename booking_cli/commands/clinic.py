@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from booking_cli.commands.base import Command, checked, open_book
-from booking_cli.errors import InvalidInput
-from booking_cli.inputs import parse_hold_minutes, parse_name
+from booking_cli.cli.parameters import Command, checked, open_book
+from booking_cli.domain.errors import InvalidInput
+from booking_cli.domain.validation import parse_hold_minutes, parse_name
 from booking_cli.output import One, Result
 
 app = typer.Typer(help="What holds for the whole clinic.", rich_markup_mode=None)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from booking_cli.commands.base import Command, checked
-from booking_cli.errors import InvalidInput
-from booking_cli.inputs import parse_text
+from booking_cli.cli.parameters import Command, checked
+from booking_cli.domain.errors import InvalidInput
+from booking_cli.domain.validation import parse_text
 from booking_cli.output import Many, One, Result
 
 if TYPE_CHECKING:
-    from booking_cli.embedded import EmbeddedServer
+    from booking_cli.db.embedded_server import EmbeddedServer
 
 app = typer.Typer(help="The database: set up, start, stop, look into.", rich_markup_mode=None)
 
@@ -33,9 +33,10 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run; change nothing.")] = False,
 ) -> Result:
     """Set up the database, or bring its schema up to date."""
-    from booking_cli import book, migrations
-    from booking_cli.models import Migration
-    from booking_cli.repository import grants
+    from booking_cli import session as book
+    from booking_cli.db import migrations
+    from booking_cli.db import roles as grants
+    from booking_cli.domain.models import Migration
 
     with book.database() as database, database.connection() as connection:
         if dry_run:
@@ -103,7 +104,7 @@ def grant(
 
     They belong to a role of this database, which is made where it is missing; to run it again repairs its rights.
     """
-    from booking_cli.repository import grants
+    from booking_cli.db import roles as grants
 
     granted = grants.grant(kind.value, to)
     rights = "the rights of an operator" if kind is Kind.OPERATOR else "the rights of a reader"
@@ -113,8 +114,8 @@ def grant(
 
 
 def _embedded() -> "EmbeddedServer":
-    from booking_cli import book
-    from booking_cli.embedded import EmbeddedServer
+    from booking_cli import session as book
+    from booking_cli.db.embedded_server import EmbeddedServer
 
     server = book.server()
     if not isinstance(server, EmbeddedServer):

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from booking_cli.commands.base import DEFAULT_LIMIT, Command, DoctorArgument, LimitOption, checked, open_book
-from booking_cli.errors import InvalidInput
-from booking_cli.inputs import (
+from booking_cli.cli.parameters import DEFAULT_LIMIT, Command, DoctorArgument, LimitOption, checked, open_book
+from booking_cli.domain.errors import InvalidInput
+from booking_cli.domain.validation import (
     parse_email,
     parse_name,
     parse_phone,
@@ -56,7 +56,7 @@ def list_(
 ) -> Result:
     """List doctors by name."""
     book = open_book(ctx)
-    from booking_cli.models import Doctor
+    from booking_cli.domain.models import Doctor
     from booking_cli.repository import doctors
 
     found = doctors.listing(book, specialization=specialization, search=search, include_inactive=all_, limit=limit)

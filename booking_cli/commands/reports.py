@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from booking_cli.commands.base import FromOption, ToOption, instants, open_book
+from booking_cli.cli.parameters import FromOption, ToOption, instants, open_book
 from booking_cli.output import Many, One, Result
 
 
@@ -29,7 +29,7 @@ def stats(
     The period is that of the appointments.
     """
     book = open_book(ctx)
-    from booking_cli.models import DayStats, DoctorStats, StatusStats
+    from booking_cli.domain.models import DayStats, DoctorStats, StatusStats
     from booking_cli.repository import stats
 
     starts_from, starts_before = instants(book, None, first, last)
@@ -50,8 +50,8 @@ def verify(ctx: typer.Context) -> Result:
     Lists what is wrong, and then ends with exit status 4.
     """
     book = open_book(ctx)
-    from booking_cli.errors import PromiseBroken
-    from booking_cli.models import Violation
+    from booking_cli.domain.errors import PromiseBroken
+    from booking_cli.domain.models import Violation
     from booking_cli.repository import verify
 
     found = verify.violations(book)

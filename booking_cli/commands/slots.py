@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from booking_cli.commands.base import (
+from booking_cli.cli.parameters import (
     DEFAULT_LIMIT,
     Command,
     DateOption,
@@ -20,14 +20,22 @@ from booking_cli.commands.base import (
     instants,
     open_book,
 )
-from booking_cli.dates import Break, Day, parse_break, parse_clock_time, parse_day, parse_end_time, parse_weekdays
-from booking_cli.errors import InvalidInput
-from booking_cli.inputs import parse_slot_minutes, parse_specialization
+from booking_cli.domain.dates import (
+    Break,
+    Day,
+    parse_break,
+    parse_clock_time,
+    parse_day,
+    parse_end_time,
+    parse_weekdays,
+)
+from booking_cli.domain.errors import InvalidInput
+from booking_cli.domain.validation import parse_slot_minutes, parse_specialization
 from booking_cli.output import Many, One, Result, tell
 
 if TYPE_CHECKING:
-    from booking_cli.book import Book
-    from booking_cli.models import BulkResult
+    from booking_cli.domain.models import BulkResult
+    from booking_cli.session import Book
 
 DEFAULT_MINUTES = 30
 MAX_BULK_DAYS = 3 * 366
@@ -61,8 +69,8 @@ def add(
 ) -> Result:
     """Add a slot."""
     book = open_book(ctx)
+    from booking_cli.domain.working_hours import instant_of
     from booking_cli.repository import slots
-    from booking_cli.schedule import instant_of
 
     slot = slots.add(book, doctor, instant_of(date.on(book.today), time, book.zone), minutes)
     return One(slot, f"Added slot {slot.id}.")
@@ -111,9 +119,9 @@ def bulk(
     if start >= end:
         raise InvalidInput("--start must be before --end.")
     book = open_book(ctx)
+    from booking_cli.domain.working_hours import Hours, plan
     from booking_cli.output.progress import progress
     from booking_cli.repository import doctors, slots
-    from booking_cli.schedule import Hours, plan
 
     whom = doctors.find_active(book, doctor)
     dates = _dates(book, first, last, days)
@@ -150,7 +158,7 @@ def list_(
     The free ones from now on, unless told otherwise. Free means that it can be booked.
     """
     book = open_book(ctx)
-    from booking_cli.models import Slot
+    from booking_cli.domain.models import Slot
     from booking_cli.repository import doctors, slots
 
     starts_from, starts_before = instants(book, date, first, last)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from booking_cli.errors import BookingError, Interrupted, OutputFailed
+from booking_cli.domain.errors import BookingError, Interrupted, OutputFailed
 from booking_cli.output.text import visible
 
 

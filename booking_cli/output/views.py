@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from booking_cli import models
+from booking_cli.domain import models
 
 STATE_COLORS = {
     "free": "green",

@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
-from booking_cli.book import Book
-from booking_cli.errors import OutputFailed, Refused
-from booking_cli.lines import Line, Wish, patient_mark
-from booking_cli.models import NOT_MADE, LineAnswer
+from booking_cli.db.transaction import Transaction
+from booking_cli.domain.errors import OutputFailed, Refused
+from booking_cli.domain.models import NOT_MADE, LineAnswer
+from booking_cli.importing.rows import Line, Wish, patient_mark
+from booking_cli.importing.turns import Span
 from booking_cli.repository import batches
 from booking_cli.repository.batches import Outcome, Settled, Terms
 from booking_cli.repository.ways import Within
-from booking_cli.transactions import Transaction
-from booking_cli.turns import Span
+from booking_cli.session import Book
 
 _WHY_NOT_MADE = "Not booked, because nothing of the file was."
 # Of a filter that tells which patients may be on an earlier line: with a million of them it errs once in a hundred times.

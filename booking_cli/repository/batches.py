@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from booking_cli.book import Book
-from booking_cli.connections import Row
-from booking_cli.errors import BookingError, Busy, PatientOverlap, RequestIdReused, SlotTaken
-from booking_cli.lines import BadLine, Line, Wish, patient_mark
-from booking_cli.models import LineAnswer
-from booking_cli.references import new_references
-from booking_cli.repository import refusals
+from booking_cli.db.connections import Row
+from booking_cli.db.transaction import Transaction
+from booking_cli.domain.errors import BookingError, Busy, PatientOverlap, RequestIdReused, SlotTaken
+from booking_cli.domain.models import LineAnswer
+from booking_cli.domain.references import new_references
+from booking_cli.importing.rows import BadLine, Line, Wish, patient_mark
+from booking_cli.importing.turns import Span, Turns
+from booking_cli.repository import rejections as refusals
 from booking_cli.repository.bookings import MAX_ROUNDS
 from booking_cli.repository.ways import Way
-from booking_cli.transactions import Transaction
-from booking_cli.turns import Span, Turns
+from booking_cli.session import Book
 
 
 class Terms(NamedTuple):

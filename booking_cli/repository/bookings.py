@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
-from booking_cli.book import Book
-from booking_cli.errors import Busy, DatabaseUnavailable, NotFound
-from booking_cli.inputs import BookingKey
-from booking_cli.models import Booking, Expiry, HistoryEntry
-from booking_cli.references import new_reference, new_request_id
-from booking_cli.repository import refusals, rows
-from booking_cli.transactions import Transaction
+from booking_cli.db import row_factories as rows
+from booking_cli.db.transaction import Transaction
+from booking_cli.domain.errors import Busy, DatabaseUnavailable, NotFound
+from booking_cli.domain.models import Booking, Expiry, HistoryEntry
+from booking_cli.domain.references import new_reference, new_request_id
+from booking_cli.domain.validation import BookingKey
+from booking_cli.repository import rejections as refusals
+from booking_cli.session import Book
 
 EXPIRE_BATCH = 1000
 # A slot can be lost and become free again between two looks; more often than this is somebody's mistake.

@@ -3,13 +3,13 @@
 from decimal import Decimal
 from zoneinfo import ZoneInfo, available_timezones
 
-from booking_cli.book import Book
-from booking_cli.connections import Row
-from booking_cli.database import UTC
-from booking_cli.errors import InvalidInput, OutcomeUnknown
-from booking_cli.inputs import quote
-from booking_cli.models import Clinic
-from booking_cli.transactions import Transaction
+from booking_cli.db.connections import Row
+from booking_cli.db.runner import UTC
+from booking_cli.db.transaction import Transaction
+from booking_cli.domain.errors import InvalidInput, OutcomeUnknown
+from booking_cli.domain.models import Clinic
+from booking_cli.domain.validation import quote
+from booking_cli.session import Book
 
 # These are names, but of no zone: they stand for "not set" and "as on this machine".
 _PLACEHOLDERS = ("Factory", "localtime")

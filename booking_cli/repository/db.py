@@ -4,9 +4,10 @@ from urllib.parse import quote, urlencode
 
 from psycopg.conninfo import conninfo_to_dict
 
-from booking_cli import book, migrations
-from booking_cli.embedded import EmbeddedServer
-from booking_cli.models import Address, DatabaseStatus
+from booking_cli import session as book
+from booking_cli.db import migrations
+from booking_cli.db.embedded_server import EmbeddedServer
+from booking_cli.domain.models import Address, DatabaseStatus
 
 _SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 LONG_SECONDS = 300

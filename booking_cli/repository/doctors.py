@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from psycopg import errors as pg
 
-from booking_cli.book import Book
-from booking_cli.database_errors import violates
-from booking_cli.errors import Busy, DoctorInactive, EmailTaken, InUse, NotFound, OutcomeUnknown, VersionConflict
-from booking_cli.inputs import DoctorKey
-from booking_cli.models import Doctor
-from booking_cli.repository import rows
-from booking_cli.transactions import Transaction
+from booking_cli.db import row_factories as rows
+from booking_cli.db.error_translation import violates
+from booking_cli.db.transaction import Transaction
+from booking_cli.domain.errors import Busy, DoctorInactive, EmailTaken, InUse, NotFound, OutcomeUnknown, VersionConflict
+from booking_cli.domain.models import Doctor
+from booking_cli.domain.validation import DoctorKey
+from booking_cli.session import Book
 
 
 class DoctorChange(NamedTuple):

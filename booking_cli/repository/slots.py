@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 
 from psycopg import errors as pg
 
-from booking_cli.book import Book
-from booking_cli.connections import Row
-from booking_cli.errors import Busy, InUse, NotFound, SlotInPast, SlotOverlap
-from booking_cli.inputs import DoctorKey
-from booking_cli.models import BulkResult, Doctor, Slot
-from booking_cli.repository import doctors, rows
-from booking_cli.transactions import Transaction
+from booking_cli.db import row_factories as rows
+from booking_cli.db.connections import Row
+from booking_cli.db.transaction import Transaction
+from booking_cli.domain.errors import Busy, InUse, NotFound, SlotInPast, SlotOverlap
+from booking_cli.domain.models import BulkResult, Doctor, Slot
+from booking_cli.domain.validation import DoctorKey
+from booking_cli.repository import doctors
+from booking_cli.session import Book
 
 # For very many slots at once; the usual limit is for a patient who waits.
 LONG_SECONDS = 600

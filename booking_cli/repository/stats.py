@@ -2,10 +2,10 @@
 
 import datetime as dt
 
-from booking_cli.book import Book
-from booking_cli.connections import Row
-from booking_cli.models import DayStats, DoctorStats, Stats, StatusStats
-from booking_cli.transactions import Transaction
+from booking_cli.db.connections import Row
+from booking_cli.db.transaction import Transaction
+from booking_cli.domain.models import DayStats, DoctorStats, Stats, StatusStats
+from booking_cli.session import Book
 
 LONG_SECONDS = 300
 

@@ -1,8 +1,8 @@
 """Checks the promises of the appointment book against its data."""
 
-from booking_cli.book import Book
-from booking_cli.models import Violation
-from booking_cli.transactions import Transaction
+from booking_cli.db.transaction import Transaction
+from booking_cli.domain.models import Violation
+from booking_cli.session import Book
 
 LONG_SECONDS = 3600
 CHECKS = (

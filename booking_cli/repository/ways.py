@@ -5,9 +5,9 @@ from typing import Protocol, TypeVar
 
 from psycopg import errors as pg
 
-from booking_cli.database import Database
-from booking_cli.database_errors import violates
-from booking_cli.transactions import Transaction
+from booking_cli.db.error_translation import violates
+from booking_cli.db.runner import Database
+from booking_cli.db.transaction import Transaction
 
 T = TypeVar("T")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from booking_cli import queries
-from booking_cli.book import Book, OwnServer, open_book
-from booking_cli.connections import connect
-from booking_cli.database import Database
-from booking_cli.embedded import EmbeddedServer
-from booking_cli.migrations import migrate
+from booking_cli.db import queries
+from booking_cli.db.connections import connect
+from booking_cli.db.embedded_server import EmbeddedServer
+from booking_cli.db.migrations import migrate
+from booking_cli.db.runner import Database
+from booking_cli.session import Book, OwnServer, open_book
 
 FOLDER = Path(__file__).resolve().parents[2] / ".bench"
 SIZES = {"100k": 100_000, "1m": 1_000_000, "10m": 10_000_000}

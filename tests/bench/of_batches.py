@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psycopg
 
-from booking_cli import cli, settings
+from booking_cli import settings
+from booking_cli.cli import application as cli
 from tests.bench.figures import Figure, Goal, in_turn, ratios, seconds
 from tests.bench.ground import Ground
 

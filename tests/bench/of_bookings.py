@@ -12,12 +12,12 @@ from typing import Any
 
 import psycopg
 
-from booking_cli import queries
-from booking_cli.book import Book
-from booking_cli.errors import Busy, SlotTaken
-from booking_cli.references import new_reference, new_request_id
+from booking_cli.db import queries
+from booking_cli.db.transaction import Transaction
+from booking_cli.domain.errors import Busy, SlotTaken
+from booking_cli.domain.references import new_reference, new_request_id
 from booking_cli.repository import bookings
-from booking_cli.transactions import Transaction
+from booking_cli.session import Book
 from tests.bench import pgbench
 from tests.bench.figures import Figure, Goal, in_turn, percentile, ratios
 from tests.bench.ground import Ground, opened

@@ -5,8 +5,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from booking_cli.book import Book
 from booking_cli.repository import bookings, slots
+from booking_cli.session import Book
 from tests.bench.figures import Figure, Goal, percentile, ratios, seconds
 from tests.bench.ground import Ground, opened
 from tests.bench.raw import psql_ms, written_out

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import psycopg
 
-from booking_cli.book import Book
-from booking_cli.inputs import DoctorKey
+from booking_cli.domain.validation import DoctorKey
+from booking_cli.domain.working_hours import Hours, plan
 from booking_cli.repository import doctors, slots
-from booking_cli.schedule import Hours, plan
+from booking_cli.session import Book
 from tests.bench.figures import Figure, Goal, in_turn, ratios, seconds
 from tests.bench.ground import Ground, opened
 

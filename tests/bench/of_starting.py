@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from booking_cli.references import new_request_id
+from booking_cli.domain.references import new_request_id
 from booking_cli.repository import bookings, slots
 from tests.bench import processes
 from tests.bench.figures import Figure, Goal, in_turn, ratios

@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from booking_cli import connections
-from booking_cli.embedded import program_folder
+from booking_cli.db import connections
+from booking_cli.db.embedded_server import program_folder
 
 CLIENTS = 16
 Sent = list[tuple[str, Mapping[str, object]]]

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from psycopg import sql
 
-from booking_cli import queries
-from booking_cli.database import SEARCH_PATH
-from booking_cli.embedded import program_folder
+from booking_cli.db import queries
+from booking_cli.db.embedded_server import program_folder
+from booking_cli.db.runner import SEARCH_PATH
 
 
 def written_out(name: str, parameters: Mapping[str, object]) -> str:

@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from booking_cli.book import Book
-from booking_cli.errors import BookingError
-from booking_cli.inputs import BookingKey, DoctorKey
-from booking_cli.lines import Wish
-from booking_cli.models import LineAnswer
+from booking_cli.domain.errors import BookingError
+from booking_cli.domain.models import LineAnswer
+from booking_cli.domain.validation import BookingKey, DoctorKey
+from booking_cli.importing.rows import Wish
 from booking_cli.output.json import dumps
 from booking_cli.repository import batches, bookings, clinic, doctors, slots
 from booking_cli.repository.bookings import BookingRequest
 from booking_cli.repository.doctors import DoctorChange
 from booking_cli.repository.ways import Apart
+from booking_cli.session import Book
 from tests.chaos.freezing import freeze
 from tests.chaos.history import Answer, Done, Unknown
 from tests.chaos.notes import STATUSES, Notes

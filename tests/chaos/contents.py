@@ -7,7 +7,7 @@ from typing import Any, Self
 import psycopg
 from psycopg.rows import dict_row
 
-from booking_cli.database import SCHEMA
+from booking_cli.db.runner import SCHEMA
 
 Row = Mapping[str, Any]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from booking_cli import book as books
-from booking_cli.book import Book
-from booking_cli.database import Database
+from booking_cli import session as books
+from booking_cli.db.runner import Database
+from booking_cli.session import Book
 from tests.chaos.callers import STUCK_SECONDS, InBatches, InProcess, InThread, Processes
 from tests.chaos.clients import BatchClient, Caller, Client, ask
 from tests.chaos.notes import Notes

@@ -6,8 +6,8 @@ import threading
 import time
 from collections import Counter
 
-from booking_cli import errors
-from booking_cli.errors import BookingError
+from booking_cli.domain import errors
+from booking_cli.domain.errors import BookingError
 from tests.chaos.history import Answer, History, Refused, Unknown
 
 

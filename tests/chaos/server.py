@@ -14,10 +14,10 @@ from typing import Any
 
 import psycopg
 
-from booking_cli.connections import connect
-from booking_cli.embedded import EmbeddedServer, program_folder
-from booking_cli.errors import BookingError
-from booking_cli.migrations import migrate
+from booking_cli.db.connections import connect
+from booking_cli.db.embedded_server import EmbeddedServer, program_folder
+from booking_cli.db.migrations import migrate
+from booking_cli.domain.errors import BookingError
 
 RECOVERY_PATIENCE_SECONDS = 180
 

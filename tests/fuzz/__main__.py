@@ -12,13 +12,13 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from booking_cli.connections import connect
-from booking_cli.migrations import migrate
+from booking_cli.db.connections import connect
+from booking_cli.db.migrations import migrate
 from tests.conftest import TEST_DATABASE_URL
 from tests.fuzz.lines import Input
 from tests.fuzz.promises import broken
 from tests.fuzz.run import Finding, Fuzz, write_summary
-from tests.server import embedded_server, postgres_container
+from tests.support.server import embedded_server, postgres_container
 
 DATABASE = "booking_fuzz"
 

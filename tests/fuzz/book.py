@@ -6,8 +6,8 @@ from typing import Any
 
 import psycopg
 
-from booking_cli.connections import connect
-from booking_cli.references import new_reference
+from booking_cli.db.connections import connect
+from booking_cli.domain.references import new_reference
 
 Row = Mapping[str, Any]
 Rows = dict[str, dict[Any, Row]]  # a table's rows by their key

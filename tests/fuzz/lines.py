@@ -7,11 +7,11 @@ from typing import Any
 
 from typer.main import get_command
 
-from booking_cli.cli import PROGRAM, app
+from booking_cli.cli.application import PROGRAM, app
 from tests.fuzz.book import Known
 from tests.fuzz.environment import FILE, any_file, any_settings, datafolders
 from tests.fuzz.words import OPTION_LIKE, hostile
-from tests.readme import leaves
+from tests.support.readme import leaves
 
 FORM = "FORM"
 # Each has every option that is hard to get right, or changes something: they are tried more often.

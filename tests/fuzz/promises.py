@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from booking_cli import errors
+from booking_cli.domain import errors
 from tests.conftest import Ran
 from tests.fuzz.book import Rows
 from tests.fuzz.changes import changes, wrong_changes

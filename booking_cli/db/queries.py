@@ -1,0 +1,31 @@
+"""The SQL, read from `sql/`: a statement is found by its file's noun and its name, as in `slots.find`.
+
+A file holds statements one after the other, each introduced by `-- name: find` and a line that says what it is for.
+"""
+
+import functools
+import re
+from pathlib import Path
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def sql_folder() -> Path:
+    """Return the folder of the SQL files: inside the package once installed, beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "sql"
+    return installed if installed.is_dir() else package.parent / "sql"
+
+
+@functools.cache
+def statements(noun: str) -> dict[str, str]:
+    """Return the statements of `sql/queries/<noun>.sql` by name."""
+    text = (sql_folder() / "queries" / f"{noun}.sql").read_text(encoding="utf-8")
+    _, *parts = _NAME.split(text)
+    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def statement(full_name: str) -> str:
+    """Return one statement by its full name, such as `slots.find`; raises KeyError where there is none."""
+    noun, _, name = full_name.partition(".")
+    return statements(noun)[name]
