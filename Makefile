@@ -1,31 +1,31 @@
-# `make help` says what there is. Needs Python 3.11 or later with venv, and nothing else.
+# `make help` lists the targets. They need Python 3.11 or later with venv, and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench chaos fuzz check format readme clean
+.PHONY: help demo test bench chaos fuzz check format docs clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-demo: $(VENV)/installed  ## Set everything up and show a working day, with ten people after one slot
+demo: $(VENV)/installed  ## Show a working day at the command line, and ten commands that book one slot at once
 	$(BIN)/python tests/demo.py
 
 test: $(VENV)/installed-dev  ## Run the whole test suite
 	$(BIN)/python -m pytest --numprocesses 4
 
-bench: $(VENV)/installed-dev  ## Measure it beside the best that is possible, in a book of SCALE slots: 1m (default) or 10m
+bench: $(VENV)/installed-dev  ## Measure the speed with SCALE slots (1m or 10m; default 1m), each figure beside its limit
 	$(BIN)/python -m tests.bench $(if $(SCALE),--scale $(SCALE))
 
-chaos: $(VENV)/installed-dev  ## Break everything for DURATION seconds while many book; SEED repeats a run
+chaos: $(VENV)/installed-dev  ## Run clients under injected faults for DURATION seconds and check every promise; SEED repeats a run
 	$(BIN)/python -m tests.chaos $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
 
-fuzz: $(VENV)/installed-dev  ## Give every command INPUTS hostile inputs; SEED repeats a run
+fuzz: $(VENV)/installed-dev  ## Run the commands with INPUTS hostile inputs; SEED repeats a run
 	$(BIN)/python -m tests.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
 
-check: $(VENV)/installed-dev  ## Check format, lint, types and layering
+check: $(VENV)/installed-dev  ## Check format, lint, types and import rules
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -35,10 +35,10 @@ format: $(VENV)/installed-dev  ## Format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-readme: $(VENV)/installed-dev  ## Write the generated parts of the README anew
-	$(BIN)/python -m tests.support.readme --write
+docs: $(VENV)/installed-dev  ## Write docs/reference.md from the code
+	$(BIN)/python -m tests.support.reference --write
 
-clean:  ## Stop the databases of demo and bench, and remove what was built
+clean:  ## Stop the databases of demo and bench, and remove everything that make created
 	-[ ! -f .bench/data/postgres/postmaster.pid ] || (cd .bench && env -u BOOKING_DATABASE_URL HOME="$$PWD" XDG_CONFIG_HOME="$$PWD" BOOKING_DATA_DIR="$$PWD/data" ../$(BIN)/booking db stop)
 	-[ ! -d .demo ] || (cd .demo && env -u BOOKING_DATABASE_URL HOME="$$PWD" XDG_CONFIG_HOME="$$PWD" BOOKING_DATA_DIR="$$PWD" ../$(BIN)/booking db stop)
 	rm -rf $(VENV) .bench .demo build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""The clinic's appointment book, opened: the database, and what every command needs to know first."""
+"""Opens the clinic that a command works on: its database, settings, time zone and clock."""
 
 import datetime as dt
 import os
@@ -8,33 +8,18 @@ from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from booking_cli import settings
-from booking_cli.db import migrations
+from booking_cli.db import migrations, roles
 from booking_cli.db.connections import Row, Server
 from booking_cli.db.embedded_server import EmbeddedServer
-from booking_cli.db.runner import SCHEMA, Database
-from booking_cli.db.transaction import Transaction
+from booking_cli.db.external_server import ExternalServer
+from booking_cli.db.runner import Database
 from booking_cli.domain.errors import DatabaseUnavailable, NotSetUp
 from booking_cli.domain.models import Clinic
 
 
-class OwnServer:
-    """A database of the clinic's own; booking neither starts it nor sets it up unasked."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def conninfo(self) -> str:
-        """Return the address as it was set."""
-        return self._url
-
-    def start(self) -> bool:
-        """Do nothing: it is not ours to start."""
-        return False
-
-
 @dataclass(frozen=True)
-class Book:
-    """The open book; `now` is the database's, in UTC, `today` is the clinic's, `actor` is recorded in the history."""
+class ClinicSession:
+    """An opened clinic. `now` is the database's, in UTC, `today` is the clinic's, `actor` is recorded in the history."""
 
     database: Database
     clinic: Clinic
@@ -44,7 +29,7 @@ class Book:
     actor: str
     hold_minutes: Decimal
 
-    def moment(self, instant: dt.datetime) -> str:
+    def clock_time(self, instant: dt.datetime) -> str:
         """Return an instant on the clinic's clock for use in a sentence, with its date unless that is today."""
         local = instant.astimezone(self.zone)
         return f"{local:%H:%M:%S}" if local.date() == self.today else f"{local:%Y-%m-%d %H:%M:%S}"
@@ -56,58 +41,53 @@ class Book:
         self.database.close()
 
 
-def server() -> Server:
-    """Return where the database is, by the settings."""
+def configured_server() -> Server:
+    """Return the server that the settings select."""
     chosen = settings.load()
     if chosen.database_url is None:
-        # These are for a database of one's own; the embedded one must not be led astray by them.
+        # PG* variables are for an external server and must not redirect connections to the embedded one.
         for name in [name for name in os.environ if name.startswith("PG")]:
             del os.environ[name]
         return EmbeddedServer(chosen.data_folder())
-    return OwnServer(chosen.database_url.get_secret_value())
+    return ExternalServer(chosen.database_url.get_secret_value())
 
 
-def database(pool_size: int = 0) -> Database:
-    """Return the database of the settings, with connections for so many threads; nothing is connected yet."""
-    return Database(server(), statement_timeout=settings.load().statement_timeout, pool_size=pool_size)
+def configured_database(pool_size: int = 0) -> Database:
+    """Return the database that the settings select, with a pool for several threads; does not connect yet."""
+    return Database(configured_server(), statement_timeout=settings.load().statement_timeout, pool_size=pool_size)
 
 
-def open_book(chosen: Database | None = None) -> Book:
-    """Open the book; sets up or upgrades an embedded database, and raises NotSetUp where that is for its keeper to do."""
-    opened = chosen or database()
+def open_session(database: Database | None = None) -> ClinicSession:
+    """Open a clinic. Sets up or upgrades an embedded database; raises NotSetUp where an external one is not set up."""
+    opened = database or configured_database()
     try:
-        return _book(opened, _read_or_set_up(opened))
+        return _session(opened, _read_or_set_up(opened))
     except BaseException:
-        if chosen is None:
+        if database is None:
             opened.close()
         raise
 
 
-def _read_or_set_up(opened: Database) -> Row:
+def _read_or_set_up(database: Database) -> Row:
     try:
-        return _read(opened)
+        return _read(database)
     except NotSetUp:
-        if not isinstance(opened.server, EmbeddedServer):
+        if not isinstance(database.server, EmbeddedServer):
             raise
-    from booking_cli.db import roles as grants
-
-    with opened.connection() as connection:
-        migrations.migrate(connection)
-        grants.refresh(connection)
-    return _read(opened)
+    with database.connection() as connection:
+        migrations.migrate(connection, database.schema)
+        roles.refresh(connection, database.schema)
+    return _read(database)
 
 
-def _read(opened: Database) -> Row:
-    def work(tx: Transaction) -> Row | None:
-        return tx.one("clinic.open")
-
+def _read(database: Database) -> Row:
     try:
-        row = opened.read(work)
+        row = database.read(lambda tx: tx.one("clinic.open"))
     except NotSetUp:
-        if hidden := opened.read(lambda tx: tx.one("db.hidden_from", {"schema": SCHEMA})):
+        if hidden := database.read(lambda tx: tx.one("db.hidden_from", {"schema": database.schema})):
             raise DatabaseUnavailable(
-                f"The login {hidden['login']} has no rights in this appointment book. Whoever runs the database can give "
-                f"them: booking db grant operator --to {hidden['login']} (or reader, who changes nothing)."
+                f"The login {hidden['login']} has no rights in this appointment book. The database administrator can grant "
+                f"them: booking db grant operator --to {hidden['login']} (or reader, for reading only)."
             ) from None
         raise
     latest = migrations.latest_version()
@@ -118,17 +98,17 @@ def _read(opened: Database) -> Row:
     return row
 
 
-def _book(opened: Database, row: Row) -> Book:
+def _session(database: Database, row: Row) -> ClinicSession:
     try:
         zone = ZoneInfo(row["timezone"])
     except (ZoneInfoNotFoundError, ValueError):
         raise NotSetUp(
-            f"This machine does not know the clinic's time zone {row['timezone']}. Update its time zone data."
+            f"This machine has no data for the clinic's time zone {row['timezone']}. Update its time zone data."
         ) from None
-    opened.clock = zone.key
+    database.timezone = zone.key
     chosen = settings.load()
-    return Book(
-        database=opened,
+    return ClinicSession(
+        database=database,
         clinic=Clinic(row["name"], row["timezone"], row["hold_minutes"], row["updated_at"].astimezone(zone)),
         zone=zone,
         now=row["now"],

@@ -1,40 +1,54 @@
-"""The ground that tests stand on: a server for the session, a migrated database for each test, and the program itself."""
+"""Fixtures for all tests: a server for the session, a migrated database for each test, and the program."""
 
 import contextlib
 import json
 import os
+import re
+import shlex
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-# These two stay in the environment, from which the processes of pytest-xdist take them in their turn.
+# These two stay in the environment, which the processes of pytest-xdist inherit.
 TEST_DATABASE_URL = os.environ.get("BOOKING_TEST_DATABASE_URL")
 TEST_POOLER_PORT = os.environ.get("BOOKING_TEST_POOLER_PORT")
-# Before anything of booking is imported: no setting of whoever runs the tests may change their outcome.
+# Before booking is imported: settings in the environment must not change the outcome of a test.
 for _name in [
     name for name in os.environ if name.startswith(("BOOKING_", "PG")) and not name.startswith("BOOKING_TEST_")
 ]:
     del os.environ[_name]
 
-from booking_cli import session as books  # noqa: E402  # after the settings are gone
-from booking_cli import settings  # noqa: E402
+from booking_cli import settings, signals  # noqa: E402
 from booking_cli.cli import application as cli  # noqa: E402
 from booking_cli.db.connections import connect  # noqa: E402
+from booking_cli.db.external_server import ExternalServer  # noqa: E402
 from booking_cli.db.migrations import migrate  # noqa: E402
 from booking_cli.db.runner import Database  # noqa: E402
+from booking_cli.session import ClinicSession, open_session  # noqa: E402
 from tests.support.pooler import Pooler  # noqa: E402
 from tests.support.proxy import Proxy  # noqa: E402
 from tests.support.server import embedded_server, postgres_container  # noqa: E402
 
 pytest_plugins = ["tests.support.logins"]
 
+# For tests that write bookings with plain SQL: `make_patient('Pat', 'pat@example.com')` returns a patient's number.
+MAKE_PATIENT = b"""
+    CREATE FUNCTION public.make_patient(name text, email text) RETURNS bigint LANGUAGE sql AS $$
+        INSERT INTO booking.patients AS p (name, email, name_key, contact_key, registered_by)
+        VALUES (name, email, lower(name), lower(email), 'tester')
+        ON CONFLICT (contact_key, name_key) DO UPDATE SET name_key = excluded.name_key
+        RETURNING p.id
+    $$"""
 PROGRAM = Path(sys.executable).with_name("booking")
 
 
@@ -55,6 +69,12 @@ class Ran:
         """The error of a command that ran with `-o json`; other lines may come before it."""
         error: dict[str, str] = json.loads(self.stderr.splitlines()[-1])["error"]
         return error
+
+    @property
+    def suggestions(self) -> list[list[str]]:
+        """The arguments of every `booking ...` command in the output, quoted or at the end of a line."""
+        found = re.findall(r"'booking ([^']+)'|: booking (.+?)\.?$", self.stdout + self.stderr, re.MULTILINE)
+        return [shlex.split(quoted or at_the_end) for quoted, at_the_end in found]
 
 
 @pytest.fixture(scope="session")
@@ -78,8 +98,9 @@ def template(server: str) -> Iterator[str]:
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'".encode())
     with connect(make_conninfo(server, dbname=name)) as connection:
-        migrate(connection)
+        migrate(connection, "booking")
         connection.execute("UPDATE booking.clinic SET timezone = 'UTC'")
+        connection.execute(MAKE_PATIENT)
     yield name
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
@@ -155,6 +176,28 @@ def program(environment: dict[str, str], tmp_path: Path) -> Callable[..., Ran]:
 
 
 @pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Starts the program and returns its process: `start("slots", "list", stdout=file, BOOKING_ACTOR="ana")`."""
+    with contextlib.ExitStack() as started:
+
+        def run(*arguments: object, stdout: Any = PIPE, stderr: Any = PIPE, **settings: str) -> "subprocess.Popen[str]":
+            process = subprocess.Popen(
+                [str(PROGRAM), *map(str, arguments)],
+                env={**environment, **settings},
+                cwd=tmp_path,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                text=True,
+            )
+            started.enter_context(process)
+            started.callback(process.kill)
+            return process
+
+        yield run
+
+
+@pytest.fixture
 def booking(
     environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Ran]]:
@@ -210,13 +253,21 @@ def slot(slots: list[int]) -> int:
 
 
 @pytest.fixture
+def overlapping_slots(slots: list[int], sql: Callable[..., list[dict[str, Any]]]) -> list[int]:
+    """The numbers of slots 5 to 8 of a second doctor, at the times of slots 1 to 4."""
+    sql("INSERT INTO doctors (name, specialization, email) VALUES ('Bo Kern', 'Skin', 'bo@clinic.example')")
+    sql("INSERT INTO slots (doctor_id, starts_at, ends_at) SELECT 2, starts_at, ends_at FROM slots ORDER BY id")
+    return [5, 6, 7, 8]
+
+
+@pytest.fixture
 def held(slots: list[int], sql: Callable[..., list[dict[str, Any]]]) -> None:
     """Booking 1 holds slot 1; the holds of bookings 2 and 3 have lapsed; slot 4 is free, and doctor 2 has no slots."""
     sql("INSERT INTO doctors (name, specialization, email) VALUES ('Bo', 'x', 'bo@x.de')")
     sql("""
         WITH held AS (
-            INSERT INTO bookings (reference, slot_id, patient_name, patient_email, status, hold_expires_at, request_id)
-            SELECT 'HELD-' || id, id, 'Pat ' || id, 'pat@example.com', 'PENDING',
+            INSERT INTO bookings (reference, slot_id, patient_id, starts_at, ends_at, status, hold_expires_at, request_id)
+            SELECT 'HELD-' || id, id, public.make_patient('Pat ' || id, 'pat@example.com'), starts_at, ends_at, 'PENDING',
                    now() + interval '1 hour' * (1.5 - id), 'hold ' || id
             FROM slots WHERE id <= 3 ORDER BY id
             RETURNING id
@@ -227,32 +278,34 @@ def held(slots: list[int], sql: Callable[..., list[dict[str, Any]]]) -> None:
 @pytest.fixture
 def contents(sql: Callable[..., list[dict[str, Any]]]) -> Callable[[], object]:
     """What is in the tables that a booking changes, to see that nothing did."""
-    return lambda: [sql(f"SELECT * FROM {table} ORDER BY id") for table in ("bookings", "booking_history")]
+    return lambda: [sql(f"SELECT * FROM {table} ORDER BY id") for table in ("bookings", "booking_history", "patients")]
 
 
 @pytest.fixture
-def open_book(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., books.Book]]:
-    """Opens the book at an address, for calls of the repository: `open_book(url, pool_size=4)`.
+def open_clinic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ClinicSession]]:
+    """Opens the clinic at an address, for calls of the repository: `open_clinic(url, pool_size=4)`.
 
-    Ask for it after the fixture that makes the address, so that the book is closed before its server goes.
+    Request it after the fixture that makes the address, so that the session is closed before its server stops.
     """
     monkeypatch.setenv("BOOKING_ACTOR", "tester")
     settings.load.cache_clear()
     with contextlib.ExitStack() as made:
 
-        def run(address: str, *, statement_timeout: float = 30, pool_size: int) -> books.Book:
-            server = books.OwnServer(address)
-            database = Database(server, statement_timeout=statement_timeout, pool_size=pool_size)
-            return books.open_book(made.enter_context(database))
+        def run(
+            address: str, *, statement_timeout: float = 30, pool_size: int, schema: str = "booking"
+        ) -> ClinicSession:
+            server = ExternalServer(address)
+            database = Database(server, statement_timeout=statement_timeout, pool_size=pool_size, schema=schema)
+            return open_session(made.enter_context(database))
 
         yield run
     settings.load.cache_clear()
 
 
 @pytest.fixture
-def opened(program_url: str, open_book: Callable[..., books.Book]) -> books.Book:
-    """The test's book, opened on a pool of connections, for calls of the repository from several threads."""
-    return open_book(program_url, pool_size=16)
+def opened(program_url: str, open_clinic: Callable[..., ClinicSession]) -> ClinicSession:
+    """The test's clinic, opened on a pool of connections, for calls of the repository from several threads."""
+    return open_clinic(program_url, pool_size=16)
 
 
 @pytest.fixture
@@ -277,6 +330,48 @@ def raw(url: str) -> Iterator[Callable[..., psycopg.Connection[Any]]]:
             return connection
 
         yield connect
+
+
+@pytest.fixture
+def sigint_handled(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """An event that is set when the program's handler of SIGINT has run in this process."""
+    handled, install = threading.Event(), signals.install
+
+    def install_and_note() -> None:
+        install()
+        handler: Any = signal.getsignal(signal.SIGINT)
+
+        def handle(*arguments: object) -> None:
+            try:
+                handler(*arguments)
+            finally:
+                handled.set()
+
+        signal.signal(signal.SIGINT, handle)
+
+    monkeypatch.setattr(signals, "install", install_and_note)
+    return handled
+
+
+@pytest.fixture
+def open_booking(raw: Callable[..., psycopg.Connection[Any]]) -> Callable[..., psycopg.Connection[Any]]:
+    """Books a slot with plain SQL in a transaction that stays open: `open_booking(1, "Pat", "pat@example.com")`."""
+
+    def book(slot: int, name: str = "Other", email: str = "other@example.com") -> psycopg.Connection[Any]:
+        connection = raw()
+        connection.execute(
+            """
+            WITH booked AS (
+                INSERT INTO bookings (reference, slot_id, patient_id, starts_at, ends_at, status, confirmed_at, request_id)
+                SELECT 'OTHER', id, public.make_patient(%s, %s), starts_at, ends_at, 'CONFIRMED', now(), 'other'
+                FROM slots WHERE id = %s RETURNING id
+            )
+            INSERT INTO booking_history (booking_id, actor, to_status) SELECT id, 'other', 'CONFIRMED' FROM booked""",
+            (name, email, slot),
+        )
+        return connection
+
+    return book
 
 
 @pytest.fixture

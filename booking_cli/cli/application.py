@@ -1,4 +1,4 @@
-"""The root of the command line, and the one place where an error becomes a sentence and an exit status."""
+"""The program: runs a command, and turns its errors into messages and exit statuses."""
 
 import io
 import itertools
@@ -13,16 +13,16 @@ import typer
 from typer import TyperException
 from typer.main import get_command
 
-from booking_cli import __version__
-from booking_cli import signals as interrupts
-from booking_cli.cli.lazy_commands import Root
-from booking_cli.cli.parameters import be_verbose
+from booking_cli import __version__, signals
+from booking_cli.cli.lazy_group import LazyGroup
+from booking_cli.cli.parameters import set_verbose
 from booking_cli.domain.errors import BookingError, Interrupted, OutcomeUnknown, UsageError
-from booking_cli.output import Format, flush, tell
+from booking_cli.output.results import Format
+from booking_cli.output.show import flush, tell
 from booking_cli.output.text import visible
 
 PROGRAM = "booking"
-# What was typed comes back in some messages, and may be a whole file.
+# Some messages quote arguments, which can be very long.
 _LONGEST_QUOTE = 500
 _COMPLETION_VARIABLE = "_BOOKING_COMPLETE"
 
@@ -31,7 +31,7 @@ app = typer.Typer(
     help="A clinic's appointment book: no slot is ever booked twice.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    cls=Root,
+    cls=LazyGroup,
 )
 
 
@@ -47,11 +47,12 @@ def root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell more on stderr; can be given after the command as well.")
+        bool,
+        typer.Option("--verbose", "-v", help="Log retries and other details to stderr; can also follow the command."),
     ] = False,
 ) -> None:
     """A clinic's appointment book: no slot is ever booked twice."""
-    be_verbose(verbose)
+    set_verbose(verbose)
 
 
 def run(arguments: list[str]) -> int:
@@ -60,7 +61,7 @@ def run(arguments: list[str]) -> int:
     try:
         _execute(arguments)
         flush()
-        interrupts.release()
+        signals.deliver_sigint()
     except typer.Exit as exit_:
         return exit_.exit_code
     except BookingError as error:
@@ -68,9 +69,9 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         return _report(_usage_error(error), arguments)
     except KeyboardInterrupt:
-        return _report(Interrupted(interrupts.last_words()), arguments)
+        return _report(Interrupted(signals.interruption()), arguments)
     except BrokenPipeError:
-        _discard(sys.stdout)  # whoever read our output has seen enough (`| head`)
+        _discard(sys.stdout)  # the reader of the output has ended, as in `| head`
     except Exception as error:
         return _report(_bug(error), arguments)
     return 0
@@ -79,26 +80,26 @@ def run(arguments: list[str]) -> int:
 def _execute(arguments: list[str]) -> None:
     command = get_command(app)
     if os.environ.get(_COMPLETION_VARIABLE):
-        command.main(prog_name=PROGRAM)  # answers the shell and exits
-    # Not its main(): that would decide about Ctrl-C, closed pipes and errors itself.
+        command.main(prog_name=PROGRAM)  # answers the shell, and exits
+    # Not main(), which handles Ctrl-C, closed pipes and errors itself.
     with command.make_context(PROGRAM, arguments) as context:
         command.invoke(context)
 
 
 def _prepare() -> None:
-    """Make output safe under every locale, let only our own log reach stderr, and take over Ctrl-C."""
+    """Set up output for every locale, logging to stderr, and Ctrl-C."""
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     logging.getLogger("booking").handlers = [_LogHandler()]
-    be_verbose(False)
+    set_verbose(False)
     logging.lastResort = logging.NullHandler()
-    interrupts.install()
+    signals.install()
 
 
 def _open_closed_streams() -> None:
-    """Let a stream that was closed (`>&-`) go nowhere, before a connection to the database gets its number."""
+    """Open closed streams (`>&-`) to the null device, before a connection gets their file descriptors."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -116,12 +117,12 @@ class _LogHandler(logging.Handler):
 
 
 def _report(error: BookingError, arguments: list[str]) -> int:
-    """Write `error` to stderr, as JSON where the output was to be JSON, and return its exit status."""
+    """Write `error` to stderr, as JSON where the output is JSON, and return its exit status."""
     message = str(error)
     if isinstance(error, OutcomeUnknown) and error.advice is None:
-        message += f" {_how_to_settle(error.request_id, arguments)}"
+        message += f" {_how_to_resolve(error.request_id, arguments)}"
     try:
-        sys.stdout.flush()  # what was shown before comes before
+        sys.stdout.flush()  # before the error
     except OSError:
         _discard(sys.stdout)
     try:
@@ -137,20 +138,20 @@ def _report(error: BookingError, arguments: list[str]) -> int:
     return error.exit_status
 
 
-def _how_to_settle(request_id: str | None, arguments: list[str]) -> str:
-    """Return the very command that settles an outcome that is unknown."""
+def _how_to_resolve(request_id: str | None, arguments: list[str]) -> str:
+    """Return the sentence with the command that resolves an unknown outcome."""
     words = [PROGRAM, *arguments]
     if request_id is not None and not any(word.split("=")[0] == "--request-id" for word in arguments):
         end_of_options = words.index("--") if "--" in words else len(words)
         words[end_of_options:end_of_options] = ["--request-id", request_id]
     command = " ".join(map(_shell_word, words))
     if request_id is not None:
-        return f"To settle it, run this, and it happens once: {command}"
-    return f"To settle it, see whether it was made, or run this again: {command}"
+        return f"Run this command; the change is made once: {command}"
+    return f"Check whether it was saved, or run this again: {command}"
 
 
 def _shell_word(word: str) -> str:
-    """Return `word` for a shell, written out in such a way that it can be shown whole and pasted."""
+    """Return `word` quoted for a shell, with invisible characters escaped."""
     if visible(word) == word:
         return shlex.quote(word)
     return "$'" + "".join(c if c not in "\\'" and visible(c) == c else _shell_escape(c) for c in word) + "'"
@@ -161,14 +162,14 @@ def _shell_escape(character: str) -> str:
 
 
 def _discard(stream: TextIO) -> None:
-    """Let what nobody reads any more go nowhere, so that it does not fail once more when the program ends."""
+    """Redirect a broken stream to the null device, so that it does not fail again when the program ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _wants_json(arguments: list[str]) -> bool:
-    """Tell whether errors are wanted as JSON; looks at the words, because an error may come before they are parsed."""
+    """Return whether errors are shown as JSON; reads the arguments, because parsing them can fail."""
     wanted = ""
-    if "--" in arguments:  # what follows is no option
+    if "--" in arguments:  # no options follow
         arguments = arguments[: arguments.index("--")]
     for word, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
         if match := re.fullmatch(r"(?:--output=|-[qv]*o=?)(.+)", word, re.DOTALL):
@@ -179,14 +180,14 @@ def _wants_json(arguments: list[str]) -> bool:
 
 
 def _usage_error(error: TyperException) -> BookingError:
-    # A missing choice is told over several lines.
+    # Typer lists the choices of a missing option on several lines.
     message = error.format_message().replace(":\n\t", ": ").replace(",\n\t", ", ")
     if len(message) > _LONGEST_QUOTE:
         message = f"{message[:_LONGEST_QUOTE]}…"
     if not message.endswith((".", "?")):
         message += "."
     context = getattr(error, "ctx", None)
-    if context is None or type(error) is typer.BadParameter:  # a wrong value says itself what would be right
+    if context is None or type(error) is typer.BadParameter:  # its message says what is allowed
         return UsageError(message)
     return UsageError(f"{message} See '{context.command_path} --help'.")
 
@@ -198,6 +199,6 @@ def _bug(error: Exception) -> BookingError:
         logging.getLogger("booking").info("%s", line)
     first_line = (str(error).splitlines() or [""])[0]
     return BookingError(
-        f"This is a bug in booking, please report it: {type(error).__name__}: {first_line} "
+        f"This is a bug in booking; please report it: {type(error).__name__}: {first_line} "
         "(run the command again with -v for the details)."
     )

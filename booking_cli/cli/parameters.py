@@ -1,6 +1,7 @@
-"""What all commands share: how they take `-o` and `-v`, how their result is shown, and the types of their arguments."""
+"""What commands share: the options `-o` and `-v`, the types of arguments, and opening a session."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -8,32 +9,40 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from booking_cli.domain.dates import Day, parse_day
-from booking_cli.domain.errors import InvalidInput
+from booking_cli.domain.errors import InvalidInput, UsageError
 from booking_cli.domain.validation import (
     BookingKey,
     DoctorKey,
+    PatientKey,
+    or_empty,
     parse_booking,
     parse_count,
     parse_doctor,
     parse_id,
+    parse_name,
+    parse_patient,
+    parse_phone,
+    parse_specialization,
+    parse_version,
     quote,
 )
-from booking_cli.output import Format, show
+from booking_cli.output.results import Format
+from booking_cli.output.show import show
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from booking_cli.session import Book
+    from booking_cli.session import ClinicSession
 
 T = TypeVar("T")
 
 DEFAULT_LIMIT = 200
-# Under what name a command finds the form of its output, where what it does depends on it.
-FORM = "booking.form"
+# The key of the output format in a command's context, for commands whose work depends on it.
+FORMAT = "booking.format"
 
 
 def checked(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Return `parse` for use as a parameter's parser: what it refuses is reported with the parameter's name."""
+    """Return `parse` for use as a parameter's parser: its InvalidInput is reported with the parameter's name."""
 
     def parser(text: str | T) -> T:
         if not isinstance(text, str):  # a default value
@@ -46,43 +55,51 @@ def checked(parse: Callable[[str], T]) -> Callable[[str], T]:
     return parser
 
 
-DoctorArgument = Annotated[
-    DoctorKey, typer.Argument(metavar="DOCTOR", parser=checked(parse_doctor), help="Number or email address.")
+def argument(metavar: str, parse: Callable[[str], Any], help_: str) -> Any:
+    """Return a positional parameter that `parse` checks."""
+    return typer.Argument(metavar=metavar, parser=checked(parse), help=help_)
+
+
+def option(metavar: str, parse: Callable[[str], Any], help_: str, *names: str) -> Any:
+    """Return an option that `parse` checks; `names` only where the parameter's own name does not fit."""
+    return typer.Option(*names, metavar=metavar, parser=checked(parse), help=help_)
+
+
+DoctorArgument = Annotated[DoctorKey, argument("DOCTOR", parse_doctor, "Number or email address.")]
+PatientArgument = Annotated[PatientKey, argument("PATIENT", parse_patient, "Number, email address or phone number.")]
+SlotArgument = Annotated[int, argument("SLOT", parse_id, "Number of the slot.")]
+BookingArgument = Annotated[BookingKey, argument("BOOKING", parse_booking, "Number or reference.")]
+NameArgument = Annotated[str, argument("NAME", parse_name, "Name, 1 to 200 characters.")]
+NewNameOption = Annotated[str | None, option("TEXT", parse_name, "New name.", "--name")]
+NewPhoneOption = Annotated[
+    str | None, option("PHONE", or_empty(parse_phone), "New phone number; '' removes it.", "--phone")
 ]
-SlotArgument = Annotated[int, typer.Argument(metavar="SLOT", parser=checked(parse_id), help="Number of the slot.")]
-BookingArgument = Annotated[
-    BookingKey, typer.Argument(metavar="BOOKING", parser=checked(parse_booking), help="Number or reference.")
+IfVersionOption = Annotated[
+    int | None, option("N", parse_version, "Only if the record still has this version.", "--if-version")
 ]
-DoctorOption = Annotated[
-    DoctorKey | None,
-    typer.Option("--doctor", metavar="DOCTOR", parser=checked(parse_doctor), help="Only this doctor's."),
+PhoneOption = Annotated[str | None, option("PHONE", parse_phone, "Phone number.")]
+SpecializationFilter = Annotated[
+    str | None, option("TEXT", parse_specialization, "Only doctors with this specialization.", "--specialization")
 ]
-DateOption = Annotated[
-    Day | None, typer.Option("--date", metavar="DATE", parser=checked(parse_day), help="Only on this day.")
-]
-FromOption = Annotated[
-    Day | None, typer.Option("--from", metavar="DATE", parser=checked(parse_day), help="From this day on.")
-]
-ToOption = Annotated[
-    Day | None, typer.Option("--to", metavar="DATE", parser=checked(parse_day), help="Up to and including this day.")
-]
-LimitOption = Annotated[
-    int, typer.Option("--limit", metavar="N", parser=checked(parse_count), help="Show at most this many.")
-]
+DoctorFilter = Annotated[DoctorKey | None, option("DOCTOR", parse_doctor, "Only of this doctor.", "--doctor")]
+DateOption = Annotated[Day | None, option("DATE", parse_day, "Only on this day.", "--date")]
+FromOption = Annotated[Day | None, option("DATE", parse_day, "From this day on.", "--from")]
+ToOption = Annotated[Day | None, option("DATE", parse_day, "Up to and including this day.", "--to")]
+LimitOption = Annotated[int, option("N", parse_count, "Show at most this many.", "--limit")]
 
 
 class Command(TyperCommand):
-    """A command that takes `--output` and `--verbose`, and shows what its function returns."""
+    """A command with `--output` and `--verbose` that shows the result of its function."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += [
             TyperOption(
                 param_decls=["-o", "--output", "output"],
-                type=_format,
+                type=_parse_format,
                 metavar="|".join(Format),
                 default=Format.TABLE,
-                help="How to show the result.",
+                help="Format of the result.",
                 show_default=True,
             ),
             TyperOption(
@@ -90,41 +107,51 @@ class Command(TyperCommand):
                 is_flag=True,
                 default=False,
                 show_default=False,
-                help="Tell more on stderr, such as repeated attempts.",
+                help="Log retries and other details to stderr.",
             ),
         ]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; raises UsageError where an option that takes one value has several."""
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        for param, count in Counter(order).items():
+            is_plain_flag = getattr(param, "is_flag", False) and not param.secondary_opts
+            if count > 1 and not param.multiple and not is_plain_flag and not ctx.resilient_parsing:
+                names = " or ".join([*param.opts, *param.secondary_opts])
+                raise UsageError(f"Option {names} was given {count} times; it takes one value.")
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> None:
-        """Run the command's function and show what it returns."""
-        form: Format = ctx.params.pop("output")
-        ctx.meta[FORM] = form
+        """Run the command's function and show its result."""
+        format_: Format = ctx.params.pop("output")
+        ctx.meta[FORMAT] = format_
         if ctx.params.pop("verbose"):
-            be_verbose(True)
+            set_verbose(True)
         result = super().invoke(ctx)
         if result is not None:
-            show(result, form)
+            show(result, format_)
 
 
-def be_verbose(verbose: bool) -> None:
-    """Let stderr tell what everybody must know, or also what went on behind it, such as attempts that were repeated."""
+def set_verbose(verbose: bool) -> None:
+    """Log warnings to stderr, or with `verbose` also details such as retries."""
     logging.getLogger("booking").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
-def open_book(ctx: typer.Context, pool_size: int = 0) -> "Book":
-    """Open the clinic's book until the command has shown its result; with connections for so many threads."""
-    from booking_cli import session as book
+def open_session(ctx: typer.Context, pool_size: int = 0) -> "ClinicSession":
+    """Open the clinic until the command has shown its result; with a pool of connections for several threads."""
+    from booking_cli import session
 
-    database = book.database(pool_size)
+    database = session.configured_database(pool_size)
     ctx.call_on_close(database.close)
-    return book.open_book(database)
+    return session.open_session(database)
 
 
-def instants(
-    book: "Book", date: Day | None, first: Day | None, last: Day | None
+def period(
+    session: "ClinicSession", date: Day | None, first: Day | None, last: Day | None
 ) -> "tuple[dt.datetime | None, dt.datetime | None]":
-    """Return the instants from which and before which `--date`, or `--from` and `--to`, reach; None is no bound.
+    """Return the start (inclusive) and the end (exclusive) of `--date`, or of `--from` and `--to`, in UTC; None is unbounded.
 
-    Raises InvalidInput where they contradict one another.
+    Raises InvalidInput where the options contradict one another.
     """
     import datetime as dt
 
@@ -134,19 +161,19 @@ def instants(
         if first is not None or last is not None:
             raise InvalidInput("Use either --date, or --from and --to.")
         first = last = date
-    first_date = first and first.on(book.today)
-    last_date = last and last.on(book.today)
+    first_date = first and first.on(session.today)
+    last_date = last and last.on(session.today)
     if first_date and last_date and first_date > last_date:
         raise InvalidInput(f"--from {first_date} is after --to {last_date}.")
     return (
-        start_of_day(first_date, book.zone) if first_date else None,
-        start_of_day(last_date + dt.timedelta(days=1), book.zone) if last_date else None,
+        start_of_day(first_date, session.zone) if first_date else None,
+        start_of_day(last_date + dt.timedelta(days=1), session.zone) if last_date else None,
     )
 
 
 @checked
-def _format(text: str) -> Format:
+def _parse_format(text: str) -> Format:
     try:
         return Format(text.strip().lower())
     except ValueError:
-        raise InvalidInput(f"{quote(text)} is not a form of output; use table, json, ndjson or csv.") from None
+        raise InvalidInput(f"{quote(text)} is not an output format; use table, json, ndjson or csv.") from None

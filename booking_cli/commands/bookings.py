@@ -1,7 +1,6 @@
-"""`booking book`, `confirm`, `cancel`, `show`, `list`, `history` and `expire`: patients on slots."""
+"""`booking book`, `confirm`, `cancel`, `show`, `list`, `history` and `expire`."""
 
 import logging
-from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -11,45 +10,43 @@ import typer
 from booking_cli.cli.parameters import (
     DEFAULT_LIMIT,
     BookingArgument,
+    Command,
     DateOption,
-    DoctorOption,
+    DoctorFilter,
     FromOption,
     LimitOption,
     ToOption,
-    checked,
-    instants,
-    open_book,
+    argument,
+    open_session,
+    option,
+    period,
 )
 from booking_cli.domain.errors import InvalidInput, UsageError
 from booking_cli.domain.references import new_request_id
 from booking_cli.domain.validation import (
+    PatientKey,
     parse_count,
     parse_email,
     parse_hold_minutes,
     parse_id,
     parse_name,
+    parse_patient,
     parse_phone,
     parse_reason,
     parse_request_id,
 )
-from booking_cli.output import Many, One, Result, tell
+from booking_cli.output.results import Many, One, Result
+from booking_cli.output.show import tell
 
 if TYPE_CHECKING:
-    from booking_cli.repository.bookings import Answer
-    from booking_cli.session import Book
+    from booking_cli.repository.bookings import Booked
+    from booking_cli.session import ClinicSession
 
+app = typer.Typer(rich_markup_mode=None)
 
 RequestIdOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="KEY",
-        parser=checked(parse_request_id),
-        help="Do it only once, however often the command runs with this key.",
-    ),
-]
-
-OptionalSlotArgument = Annotated[
-    int | None, typer.Argument(metavar="SLOT", parser=checked(parse_id), help="Number of the slot.")
+    option("KEY", parse_request_id, "Idempotency key: a repeated command with the same key makes the change once."),
 ]
 
 
@@ -62,29 +59,24 @@ class Status(StrEnum):
     FAILED = "FAILED"
 
 
+@app.command("book", cls=Command)
 def book(
     ctx: typer.Context,
-    slot: OptionalSlotArgument = None,
-    name: Annotated[
-        str | None, typer.Option(metavar="TEXT", parser=checked(parse_name), help="The patient's name.")
+    slot: Annotated[int | None, argument("SLOT", parse_id, "Number of the slot.")] = None,
+    patient: Annotated[
+        PatientKey | None,
+        option("PATIENT", parse_patient, "A registered patient: number, email address or phone number."),
     ] = None,
-    email: Annotated[
-        str | None, typer.Option(metavar="EMAIL", parser=checked(parse_email), help="The patient's email address.")
-    ] = None,
-    phone: Annotated[
-        str | None, typer.Option(metavar="PHONE", parser=checked(parse_phone), help="The patient's phone number.")
-    ] = None,
+    name: Annotated[str | None, option("TEXT", parse_name, "The patient's name.")] = None,
+    email: Annotated[str | None, option("EMAIL", parse_email, "The patient's email address.")] = None,
+    phone: Annotated[str | None, option("PHONE", parse_phone, "The patient's phone number.")] = None,
     confirm: Annotated[bool, typer.Option("--confirm", help="Book and confirm in one step.")] = False,
     hold: Annotated[
         Decimal | None,
-        typer.Option(
-            metavar="MINUTES",
-            parser=checked(parse_hold_minutes),
-            help="Hold the slot this long, above 0 and up to 1440; decimals are allowed.",
-        ),
+        option("MINUTES", parse_hold_minutes, "Hold the slot this long, above 0 and up to 1440; decimals are allowed."),
     ] = None,
     allow_overlap: Annotated[
-        bool, typer.Option("--allow-overlap", help="Even if the patient has another booking at that time.")
+        bool, typer.Option("--allow-overlap", help="Book even if the patient has another booking at that time.")
     ] = False,
     request_id: RequestIdOption = None,
     path: Annotated[
@@ -93,139 +85,142 @@ def book(
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", parser=checked(parse_count), help="With --from: so many at a time, 1 to 20; usually 2."
-        ),
+        option("N", parse_count, "With --from: how many chunks are booked at the same time, 1 to 20; by default 1."),
     ] = None,
-    atomic: Annotated[bool, typer.Option("--atomic", help="With --from: all lines or none.")] = False,
+    atomic: Annotated[bool, typer.Option("--atomic", help="With --from: book all rows or none.")] = False,
 ) -> Result:
     """Hold a slot for a patient.
 
-    The hold lapses unless it is confirmed in time; --confirm books at once. With --from, many slots for many patients.
+    The hold lapses unless it is confirmed in time; --confirm books at once. Give a registered patient with --patient, or a name
+    with an email address, a phone number or both; a new patient is registered.
     """
     if confirm and hold is not None:
-        raise InvalidInput("Use either --confirm or --hold: what is confirmed at once is not held.")
+        raise InvalidInput("Use either --confirm or --hold: a confirmed booking is not held.")
     if path is not None:
-        if any(given is not None for given in (slot, name, email, phone, request_id)):
-            raise InvalidInput(
-                "With --from, each line says itself which slot, name, email, phone and request id it has."
-            )
-        from booking_cli.commands import booking_import as batches
+        if any(given is not None for given in (slot, patient, name, email, phone, request_id)):
+            raise InvalidInput("With --from, the file has the slot, name, email, phone and request id of each row.")
+        from booking_cli.commands import booking_import
 
-        return batches.book(
+        return booking_import.run(
             ctx, path, confirm=confirm, hold=hold, allow_overlap=allow_overlap, jobs=jobs, atomic=atomic
         )
     if jobs is not None or atomic:
-        raise InvalidInput("--jobs and --atomic are for many bookings, with --from.")
-    _ask_for_what_is_missing(ctx, slot, name, email)
-    assert slot is not None
-    assert name is not None
-    assert email is not None
-    opened = open_book(ctx)
-    from booking_cli.repository import bookings
+        raise InvalidInput("--jobs and --atomic need --from.")
+    if slot is None:
+        raise UsageError(f"Missing argument 'SLOT'. See '{ctx.command_path} --help'.")
+    _check_patient_options(ctx, patient, name, email, phone)
+    session = open_session(ctx)
+    from booking_cli.repository import bookings, patients
 
+    registered = patients.find(session, patient) if patient else None
     request = bookings.BookingRequest(
         slot_id=slot,
-        patient_name=name,
-        patient_email=email,
-        patient_phone=phone,
-        hold_minutes=None if confirm else hold or opened.hold_minutes,
+        patient_id=registered.id if registered else None,
+        name=registered.name if registered else name or "",
+        email=email,
+        phone=phone,
+        hold_minutes=None if confirm else hold or session.hold_minutes,
         request_id=request_id or new_request_id(),
+        may_be_replay=request_id is not None,
         allow_overlap=allow_overlap,
-        may_be_repeated=request_id is not None,
     )
-    answer = bookings.book(opened, request)
-    made = answer.booking
-    if answer.repeated and request_id:
-        _tell_what_became_of(opened, answer, "booked once")
+    booked = bookings.book(session, request)
+    made = booked.booking
+    if booked.replayed:
+        _tell_replay(session, booked, "booked")
+    elif notice := patients.contact_notice(made, phone):
+        tell(notice)
     if made.status == "CONFIRMED":
         return One(made, f"Booked and confirmed: {made.reference}.")
     assert made.hold_expires_at is not None
-    return One(
-        made,
-        f"Held until {opened.moment(made.hold_expires_at)}: {made.reference}. To keep it: booking confirm {made.reference}",
-    )
+    until = session.clock_time(made.hold_expires_at)
+    return One(made, f"Held until {until}: {made.reference}. To keep it: booking confirm {made.reference}")
 
 
+@app.command("confirm", cls=Command)
 def confirm(ctx: typer.Context, booking: BookingArgument, request_id: RequestIdOption = None) -> Result:
     """Confirm a hold."""
-    opened = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.repository import bookings
 
-    answer = bookings.confirm(opened, booking, request_id or new_request_id())
-    if answer.repeated:
-        _tell_what_became_of(opened, answer, "confirmed once")
-    return One(answer.booking, f"Confirmed: {answer.booking.reference}.")
+    confirmed = bookings.confirm(session, booking, request_id or new_request_id())
+    if confirmed.replayed:
+        _tell_replay(session, confirmed, "confirmed")
+    return One(confirmed.booking, f"Confirmed: {confirmed.booking.reference}.")
 
 
+@app.command("cancel", cls=Command)
 def cancel(
     ctx: typer.Context,
     booking: BookingArgument,
-    reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", parser=checked(parse_reason), help="Why; kept in the history.")
-    ] = None,
+    reason: Annotated[str | None, option("TEXT", parse_reason, "Why; kept in the history.")] = None,
     request_id: RequestIdOption = None,
 ) -> Result:
     """Cancel a hold or a confirmed booking."""
-    opened = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.repository import bookings
 
-    answer = bookings.cancel(opened, booking, reason, request_id or new_request_id())
-    if answer.repeated:
-        _tell_what_became_of(opened, answer, "cancelled once")
-    return One(answer.booking, f"Cancelled: {answer.booking.reference}.")
+    cancelled = bookings.cancel(session, booking, reason, request_id or new_request_id())
+    if cancelled.replayed:
+        _tell_replay(session, cancelled, "cancelled")
+    return One(cancelled.booking, f"Cancelled: {cancelled.booking.reference}.")
 
 
+@app.command("show", cls=Command)
 def show(ctx: typer.Context, booking: BookingArgument) -> Result:
     """Show a booking."""
-    opened = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.repository import bookings
 
-    return One(bookings.find(opened, booking))
+    return One(bookings.find(session, booking))
 
 
+@app.command("list", cls=Command)
 def list_(
     ctx: typer.Context,
-    status: Annotated[Status | None, typer.Option(case_sensitive=False, help="Only in this state.")] = None,
-    email: Annotated[
-        str | None, typer.Option(metavar="EMAIL", parser=checked(parse_email), help="Only of this patient.")
+    status: Annotated[
+        list[Status] | None,
+        typer.Option(case_sensitive=False, help="Only in this state; can be given several times."),
     ] = None,
-    doctor: DoctorOption = None,
+    email: Annotated[str | None, option("EMAIL", parse_email, "Only bookings of patients with this address.")] = None,
+    doctor: DoctorFilter = None,
     date: DateOption = None,
     first: FromOption = None,
     last: ToOption = None,
     limit: LimitOption = DEFAULT_LIMIT,
 ) -> Result:
     """List bookings by the start of their slot."""
-    opened = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.domain.models import Booking
-    from booking_cli.repository import bookings, doctors
+    from booking_cli.repository import bookings, doctors, patients
 
-    starts_from, starts_before = instants(opened, date, first, last)
-    found = bookings.listing(
-        opened,
-        status=status and status.value,
-        email=email,
-        doctor_id=doctors.find(opened, doctor).id if doctor else None,
+    starts_from, starts_before = period(session, date, first, last)
+    found = bookings.list_bookings(
+        session,
+        statuses=[one.value for one in status] if status else None,
+        patient_ids=patients.find_by_email(session, email) if email else None,
+        doctor_id=doctors.find(session, doctor).id if doctor else None,
         starts_from=starts_from,
         starts_before=starts_before,
         limit=limit,
     )
-    return Many(Booking, found, "booking", opened.zone.key, limit)
+    return Many(Booking, found, "booking", session.zone.key, limit)
 
 
+@app.command("history", cls=Command)
 def history(ctx: typer.Context, booking: BookingArgument) -> Result:
-    """Show what happened to a booking.
+    """Show the changes of a booking.
 
     When, who, from which state to which, and why.
     """
-    opened = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.domain.models import HistoryEntry
     from booking_cli.repository import bookings
 
-    return Many(HistoryEntry, bookings.history(opened, booking), "change", opened.zone.key)
+    return Many(HistoryEntry, bookings.history(session, booking), "change", session.zone.key)
 
 
+@app.command("expire", cls=Command)
 def expire(
     ctx: typer.Context,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing unless something is wrong.")] = False,
@@ -233,42 +228,36 @@ def expire(
     """Release every hold that has lapsed."""
     if quiet:
         logging.getLogger("booking").setLevel(logging.ERROR)
-    opened = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.domain.models import Booking
     from booking_cli.repository import bookings
 
-    expiry = bookings.expire(opened)
+    expiry = bookings.expire(session)
     if quiet:
         return None
     if not expiry.expired:
         return One(expiry, "No hold has lapsed.", details=False)
     headline = f"Released {expiry.expired} lapsed hold{'s' * (expiry.expired != 1)}."
-    return One(expiry, headline, many=Many(Booking, expiry.bookings, "booking", opened.zone.key))
+    return One(expiry, headline, many=Many(Booking, expiry.bookings, "booking", session.zone.key))
 
 
-def _ask_for_what_is_missing(ctx: typer.Context, slot: int | None, name: str | None, email: str | None) -> None:
-    """Complain about what only --from makes unnecessary as about any other parameter that is missing."""
-    for value, what in ((slot, "argument 'SLOT'"), (name, "option '--name'"), (email, "option '--email'")):
-        if value is None:
-            raise UsageError(f"Missing {what}. See '{ctx.command_path} --help'.")
+def _check_patient_options(
+    ctx: typer.Context, patient: PatientKey | None, name: str | None, email: str | None, phone: str | None
+) -> None:
+    see_help = f"See '{ctx.command_path} --help'."
+    if patient is not None:
+        if any((name, email, phone)):
+            raise InvalidInput("Use either --patient, or --name with --email or --phone.")
+    elif name is None:
+        raise UsageError(f"Missing option '--patient', or '--name' with '--email' or '--phone'. {see_help}")
+    elif email is None and phone is None:
+        raise UsageError(f"Missing option '--email' or '--phone'. {see_help}")
 
 
-def _tell_what_became_of(book: "Book", answer: "Answer", what: str) -> None:
-    first = answer.booking
-    tell(f"This request was made before, and {what}: {first.reference}.")
-    if answer.status_now != first.status:
-        tell(f"Since then booking {first.reference} has become {answer.status_now}.")
-    elif first.status == "PENDING" and first.hold_expires_at and first.hold_expires_at <= book.now:
+def _tell_replay(session: "ClinicSession", booked: "Booked", verb: str) -> None:
+    first = booked.booking
+    tell(f"The request id was used before; {first.reference} was {verb} once.")
+    if booked.status_now != first.status:
+        tell(f"Since then booking {first.reference} has become {booked.status_now}.")
+    elif first.status == "PENDING" and first.hold_expires_at and first.hold_expires_at <= session.now:
         tell(f"Since then the hold of booking {first.reference} has lapsed.")
-
-
-# A booking is what this program is about, so its noun is left out: these are commands of the root.
-app: dict[str, Callable[..., Result | None]] = {
-    "book": book,
-    "confirm": confirm,
-    "cancel": cancel,
-    "show": show,
-    "list": list_,
-    "history": history,
-    "expire": expire,
-}

@@ -1,31 +1,22 @@
-"""`booking db`: for the person who runs the database."""
+"""`booking db`: for the database administrator."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from booking_cli.cli.parameters import Command, checked
-from booking_cli.domain.errors import InvalidInput
-from booking_cli.domain.validation import parse_text
-from booking_cli.output import Many, One, Result
+from booking_cli.cli.parameters import Command, option
+from booking_cli.domain.validation import parse_login
+from booking_cli.output.results import Many, One, Result
 
-if TYPE_CHECKING:
-    from booking_cli.db.embedded_server import EmbeddedServer
-
-app = typer.Typer(help="The database: set up, start, stop, look into.", rich_markup_mode=None)
+app = typer.Typer(help="Manage the database.", rich_markup_mode=None)
 
 
 class Kind(StrEnum):
-    """What somebody may do with the book."""
+    """The kinds of users."""
 
     OPERATOR = "operator"
     READER = "reader"
-
-
-@checked
-def _login(text: str) -> str:
-    return parse_text(text, "The name of a login", 63)
 
 
 @app.command("migrate", cls=Command)
@@ -33,18 +24,12 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run; change nothing.")] = False,
 ) -> Result:
     """Set up the database, or bring its schema up to date."""
-    from booking_cli import session as book
-    from booking_cli.db import migrations
-    from booking_cli.db import roles as grants
     from booking_cli.domain.models import Migration
+    from booking_cli.repository import db
 
-    with book.database() as database, database.connection() as connection:
-        if dry_run:
-            pending = [m for m in migrations.listing(connection) if m.applied_at is None]
-            return Many(Migration, pending, "pending migration")
-        applied = migrations.migrate(connection)
-        grants.refresh(connection)
-        return Many(Migration, applied, "applied migration")
+    if dry_run:
+        return Many(Migration, db.pending_migrations(), "pending migration")
+    return Many(Migration, db.migrate(), "applied migration")
 
 
 @app.command("status", cls=Command)
@@ -57,19 +42,25 @@ def status() -> Result:
 
 @app.command("start", cls=Command)
 def start() -> Result:
-    """Start the embedded database; other commands do so by themselves."""
+    """Start the embedded database.
+
+    Other commands start it when they need it.
+    """
     from booking_cli.repository import db
 
-    _embedded().start()
-    return One(db.status(), "The embedded database runs.")
+    db.embedded_server().start()
+    return One(db.status(), "The embedded database is running.")
 
 
 @app.command("stop", cls=Command)
 def stop() -> Result:
-    """Stop the embedded database; the next command starts it again."""
+    """Stop the embedded database.
+
+    The next command starts it again.
+    """
     from booking_cli.repository import db
 
-    ran = _embedded().stop()
+    ran = db.embedded_server().stop()
     return One(db.status(), "Stopped the embedded database." if ran else "The embedded database was not running.")
 
 
@@ -77,7 +68,7 @@ def stop() -> Result:
 def url() -> Result:
     """Print the address of the database, without its password.
 
-    The embedded database is started for that.
+    Starts the embedded database.
     """
     from booking_cli.repository import db
 
@@ -92,35 +83,19 @@ def grant(
         typer.Argument(
             metavar="|".join(Kind),
             case_sensitive=False,
-            help="An operator does everything but migrate; a reader changes nothing.",
+            help="An operator can run every command but db migrate and db grant; a reader, those that change nothing.",
         ),
     ],
-    to: Annotated[
-        str | None,
-        typer.Option(metavar="LOGIN", parser=_login, help="A login of the server that gets these rights."),
-    ] = None,
+    to: Annotated[str | None, option("LOGIN", parse_login, "The login that is granted these rights.")] = None,
 ) -> Result:
-    """Give the rights of an operator or a reader.
+    """Grant the rights of an operator or a reader.
 
-    They belong to a role of this database, which is made where it is missing; to run it again repairs its rights.
+    They belong to a role of this clinic, which is created where it is missing; running it again restores its rights.
     """
-    from booking_cli.db import roles as grants
+    from booking_cli.repository import db
 
-    granted = grants.grant(kind.value, to)
+    granted = db.grant(kind.value, to)
     rights = "the rights of an operator" if kind is Kind.OPERATOR else "the rights of a reader"
     if granted.member is None:
-        return One(granted, f"The role {granted.role} has {rights}; --to LOGIN gives them to a login.", details=False)
+        return One(granted, f"The role {granted.role} has {rights}; --to LOGIN grants them to a login.", details=False)
     return One(granted, f"{granted.member} has {rights}, through the role {granted.role}.", details=False)
-
-
-def _embedded() -> "EmbeddedServer":
-    from booking_cli import session as book
-    from booking_cli.db.embedded_server import EmbeddedServer
-
-    server = book.server()
-    if not isinstance(server, EmbeddedServer):
-        raise InvalidInput(
-            "BOOKING_DATABASE_URL names a database of your own, which booking neither starts nor stops. "
-            "Unset it to use the embedded one."
-        )
-    return server

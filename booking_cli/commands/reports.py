@@ -1,63 +1,62 @@
-"""`booking stats` and `booking verify`: the book as a whole."""
+"""`booking stats` and `booking verify`: reports on the whole appointment book."""
 
-from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from booking_cli.cli.parameters import FromOption, ToOption, instants, open_book
-from booking_cli.output import Many, One, Result
+from booking_cli.cli.parameters import Command, FromOption, ToOption, open_session, period
+from booking_cli.output.results import Many, One, Result
+
+app = typer.Typer(rich_markup_mode=None)
 
 
 class By(StrEnum):
-    """What to count bookings by."""
+    """The groups of bookings."""
 
     STATUS = "status"
     DOCTOR = "doctor"
     DAY = "day"
 
 
+@app.command("stats", cls=Command)
 def stats(
     ctx: typer.Context,
-    by: Annotated[By | None, typer.Option(help="A line for each of these.")] = None,
+    by: Annotated[By | None, typer.Option(help="One line for each state, doctor or day.")] = None,
     first: FromOption = None,
     last: ToOption = None,
 ) -> Result:
     """Count bookings by state.
 
-    The period is that of the appointments.
+    Select bookings by the date of their slot with --from and --to.
     """
-    book = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.domain.models import DayStats, DoctorStats, StatusStats
     from booking_cli.repository import stats
 
-    starts_from, starts_before = instants(book, None, first, last)
+    starts_from, starts_before = period(session, None, first, last)
     match by:
         case None:
-            return One(stats.overall(book, starts_from, starts_before))
+            return One(stats.overall(session, starts_from, starts_before))
         case By.STATUS:
-            return Many(StatusStats, stats.by_status(book, starts_from, starts_before), "state")
+            return Many(StatusStats, stats.by_status(session, starts_from, starts_before), "state")
         case By.DOCTOR:
-            return Many(DoctorStats, stats.by_doctor(book, starts_from, starts_before), "doctor")
+            return Many(DoctorStats, stats.by_doctor(session, starts_from, starts_before), "doctor")
         case By.DAY:
-            return Many(DayStats, stats.by_day(book, starts_from, starts_before), "day", book.zone.key)
+            return Many(DayStats, stats.by_day(session, starts_from, starts_before), "day", session.zone.key)
 
 
+@app.command("verify", cls=Command)
 def verify(ctx: typer.Context) -> Result:
-    """Check that the book keeps its promises.
+    """Check the appointment book for violated promises.
 
-    Lists what is wrong, and then ends with exit status 4.
+    Lists the violations, and ends with exit status 4 if there are any.
     """
-    book = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.domain.errors import PromiseBroken
     from booking_cli.domain.models import Violation
     from booking_cli.repository import verify
 
-    found = verify.violations(book)
-    failure = PromiseBroken("The book does not keep its promises; see the list.") if found else None
-    return Many(Violation, found, "problem", failure=failure)
-
-
-# These are about the whole book, and commands of the root.
-app: dict[str, Callable[..., Result]] = {"stats": stats, "verify": verify}
+    found = verify.violations(session)
+    failure = PromiseBroken("The appointment book violates its promises; see the list.") if found else None
+    return Many(Violation, found, "violation", failure=failure)

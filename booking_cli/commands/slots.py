@@ -1,4 +1,4 @@
-"""`booking slots`: the times that can be booked."""
+"""`booking slots`."""
 
 import datetime as dt
 from enum import StrEnum
@@ -11,14 +11,16 @@ from booking_cli.cli.parameters import (
     Command,
     DateOption,
     DoctorArgument,
-    DoctorOption,
+    DoctorFilter,
     FromOption,
     LimitOption,
     SlotArgument,
+    SpecializationFilter,
     ToOption,
-    checked,
-    instants,
-    open_book,
+    argument,
+    open_session,
+    option,
+    period,
 )
 from booking_cli.domain.dates import (
     Break,
@@ -30,26 +32,25 @@ from booking_cli.domain.dates import (
     parse_weekdays,
 )
 from booking_cli.domain.errors import InvalidInput
-from booking_cli.domain.validation import parse_slot_minutes, parse_specialization
-from booking_cli.output import Many, One, Result, tell
+from booking_cli.domain.validation import parse_slot_minutes
+from booking_cli.output.results import Many, One, Result
+from booking_cli.output.show import tell
 
 if TYPE_CHECKING:
     from booking_cli.domain.models import BulkResult
-    from booking_cli.session import Book
+    from booking_cli.session import ClinicSession
 
 DEFAULT_MINUTES = 30
 MAX_BULK_DAYS = 3 * 366
 MAX_BULK_SLOTS = 100_000
 
-app = typer.Typer(help="The times that can be booked.", rich_markup_mode=None)
+app = typer.Typer(help="Manage the times that can be booked.", rich_markup_mode=None)
 
-MinutesOption = Annotated[
-    int, typer.Option(metavar="N", parser=checked(parse_slot_minutes), help="Length of a slot, 5 to 480 minutes.")
-]
+MinutesOption = Annotated[int, option("N", parse_slot_minutes, "Length of a slot, 5 to 480 minutes.", "--minutes")]
 
 
 class Status(StrEnum):
-    """Which slots to list."""
+    """The states of a slot, or all."""
 
     FREE = "free"
     HELD = "held"
@@ -61,18 +62,16 @@ class Status(StrEnum):
 def add(
     ctx: typer.Context,
     doctor: DoctorArgument,
-    date: Annotated[Day, typer.Argument(metavar="DATE", parser=checked(parse_day), help="Day of the slot.")],
-    time: Annotated[
-        int, typer.Argument(metavar="TIME", parser=checked(parse_clock_time), help="HH:MM on the clinic's clock.")
-    ],
+    date: Annotated[Day, argument("DATE", parse_day, "Day of the slot.")],
+    time: Annotated[int, argument("TIME", parse_clock_time, "HH:MM on the clinic's clock.")],
     minutes: MinutesOption = DEFAULT_MINUTES,
 ) -> Result:
     """Add a slot."""
-    book = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.domain.working_hours import instant_of
     from booking_cli.repository import slots
 
-    slot = slots.add(book, doctor, instant_of(date.on(book.today), time, book.zone), minutes)
+    slot = slots.add(session, doctor, instant_of(date.on(session.today), time, session.zone), minutes)
     return One(slot, f"Added slot {slot.id}.")
 
 
@@ -80,73 +79,60 @@ def add(
 def bulk(
     ctx: typer.Context,
     doctor: DoctorArgument,
-    first: Annotated[Day, typer.Option("--from", metavar="DATE", parser=checked(parse_day), help="First day.")],
-    start: Annotated[
-        int, typer.Option("--start", metavar="TIME", parser=checked(parse_clock_time), help="When work starts.")
-    ],
-    end: Annotated[
-        int, typer.Option("--end", metavar="TIME", parser=checked(parse_end_time), help="When work ends, up to 24:00.")
-    ],
-    last: Annotated[
-        Day | None,
-        typer.Option("--to", metavar="DATE", parser=checked(parse_day), help="Last day; the first one unless given."),
-    ] = None,
+    first: Annotated[Day, option("DATE", parse_day, "First day.", "--from")],
+    start: Annotated[int, option("TIME", parse_clock_time, "When work starts.")],
+    end: Annotated[int, option("TIME", parse_end_time, "When work ends, up to 24:00.")],
+    last: Annotated[Day | None, option("DATE", parse_day, "Last day; by default the first one.", "--to")] = None,
     minutes: MinutesOption = DEFAULT_MINUTES,
     days: Annotated[
         frozenset[int] | None,
-        typer.Option(
-            metavar="DAYS",
-            parser=checked(parse_weekdays),
-            help="Only on these weekdays: mon-fri, or mon,wed, or sat.",
-        ),
+        option("DAYS", parse_weekdays, "Only on these weekdays: mon-fri, or mon,wed, or sat."),
     ] = None,
     breaks: Annotated[
         list[Break] | None,
-        typer.Option(
+        option(
+            "FROM-TO",
+            parse_break,
+            "No slots during this break, such as 12:00-13:00; can be given several times.",
             "--break",
-            metavar="FROM-TO",
-            parser=checked(parse_break),
-            help="No slots in this time, such as 12:00-13:00; can be given several times.",
         ),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Create nothing where any slot overlaps another.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be created.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Create nothing if any slot overlaps another.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be created; change nothing.")] = False,
 ) -> Result:
     """Add slots for a range of days.
 
-    To run it again changes nothing: what is there already is left as it is.
+    Slots that exist already are left as they are, so it can be run again.
     """
     if start >= end:
         raise InvalidInput("--start must be before --end.")
-    book = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.domain.working_hours import Hours, plan
     from booking_cli.output.progress import progress
     from booking_cli.repository import doctors, slots
 
-    whom = doctors.find_active(book, doctor)
-    dates = _dates(book, first, last, days)
-    planned = plan(dates, Hours(start, end, minutes, breaks or []), book.zone)
+    active = doctors.find_active(session, doctor)
+    dates = _dates(session, first, last, days)
+    planned = plan(dates, Hours(start, end, minutes, breaks or []), session.zone)
     if len(planned.starts) > MAX_BULK_SLOTS:
         raise InvalidInput(f"{len(planned.starts)} slots are too many at once; use at most {MAX_BULK_SLOTS}.")
     for remark in planned.remarks:
         tell(remark)
     if dry_run:
-        result = slots.outlook(book, whom, planned.starts, minutes)
+        result = slots.preview(session, active, planned.starts, minutes)
         if strict and result.conflicts:
-            raise slots.strict_conflict(whom, result.conflicts, result.planned)
+            raise slots.strict_conflict(active, result.conflicts, result.planned)
     else:
         with progress(f"Creating {len(planned.starts)} slots"):
-            result = slots.add_many(book, whom, planned.starts, minutes, strict=strict)
-    return One(result, _summary(result, whom.name, dry_run=dry_run), details=False)
+            result = slots.add_many(session, active, planned.starts, minutes, strict=strict)
+    return One(result, _summary(result, active.name, dry_run=dry_run), details=False)
 
 
 @app.command("list", cls=Command)
 def list_(
     ctx: typer.Context,
-    doctor: DoctorOption = None,
-    specialization: Annotated[
-        str | None, typer.Option(metavar="TEXT", parser=checked(parse_specialization), help="Only of such doctors.")
-    ] = None,
+    doctor: DoctorFilter = None,
+    specialization: SpecializationFilter = None,
     date: DateOption = None,
     first: FromOption = None,
     last: ToOption = None,
@@ -155,54 +141,54 @@ def list_(
 ) -> Result:
     """List slots by start.
 
-    The free ones from now on, unless told otherwise. Free means that it can be booked.
+    By default, free slots from now on. A slot is free if it can be booked.
     """
-    book = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.domain.models import Slot
     from booking_cli.repository import doctors, slots
 
-    starts_from, starts_before = instants(book, date, first, last)
+    starts_from, starts_before = period(session, date, first, last)
     if starts_from is None:
-        if starts_before is None or starts_before > book.now:
-            starts_from = book.now
-    elif status is Status.FREE and (starts_before is None or starts_before > book.now):
-        # Nobody can book what has begun: of a period that is not over, only the rest is free.
-        starts_from = max(starts_from, book.now)
-    found = slots.listing(
-        book,
-        doctor_id=doctors.find(book, doctor).id if doctor else None,
+        if starts_before is None or starts_before > session.now:
+            starts_from = session.now
+    elif status is Status.FREE and (starts_before is None or starts_before > session.now):
+        # A slot that has begun cannot be booked.
+        starts_from = max(starts_from, session.now)
+    found = slots.list_slots(
+        session,
+        doctor_id=doctors.find(session, doctor).id if doctor else None,
         specialization=specialization,
         starts_from=starts_from,
         starts_before=starts_before,
         status=status.value,
         limit=limit,
     )
-    return Many(Slot, found, "slot" if status is Status.ALL else f"{status.value} slot", book.zone.key, limit)
+    return Many(Slot, found, "slot" if status is Status.ALL else f"{status.value} slot", session.zone.key, limit)
 
 
 @app.command("show", cls=Command)
 def show(ctx: typer.Context, slot: SlotArgument) -> Result:
     """Show a slot."""
-    book = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.repository import slots
 
-    return One(slots.find(book, slot), details=True)
+    return One(slots.find(session, slot), details=True)
 
 
 @app.command("delete", cls=Command)
 def delete(ctx: typer.Context, slot: SlotArgument) -> Result:
     """Delete a slot that never had a booking."""
-    book = open_book(ctx)
+    session = open_session(ctx)
     from booking_cli.repository import slots
 
-    deleted = slots.delete(book, slot)
+    deleted = slots.delete(session, slot)
     return One(deleted, f"Deleted slot {deleted.id}.", details=False)
 
 
-def _dates(book: "Book", first: Day, last: Day | None, weekdays: frozenset[int] | None) -> list[dt.date]:
+def _dates(session: "ClinicSession", first: Day, last: Day | None, weekdays: frozenset[int] | None) -> list[dt.date]:
     """Return the working days of a range; raises InvalidInput where it is empty or too long."""
-    start = first.on(book.today)
-    end = last.on(book.today) if last else start
+    start = first.on(session.today)
+    end = last.on(session.today) if last else start
     if end < start:
         raise InvalidInput(f"--to {end} is before --from {start}.")
     count = (end - start).days + 1
@@ -216,7 +202,7 @@ def _summary(result: "BulkResult", name: str, *, dry_run: bool) -> str:
     left_out = [
         f"{count} {what}"
         for count, what in (
-            (result.existing, "there already"),
+            (result.existing, "existing"),
             (result.conflicts, "in conflict with other slots"),
             (result.past, "in the past"),
         )
@@ -224,5 +210,5 @@ def _summary(result: "BulkResult", name: str, *, dry_run: bool) -> str:
     ]
     verb = "Would create" if dry_run else "Created"
     if not result.planned:
-        return "No slot fits into these days and hours."
+        return "No slot fits these days and hours."
     return f"{verb} {result.created} of {result.planned} slots for {name}{': ' * bool(left_out)}{', '.join(left_out)}."

@@ -1,4 +1,4 @@
-"""Connecting to the server: with which options, and what to say where it does not work."""
+"""Connects to the server, with timeouts, and translates the errors of connecting."""
 
 import contextlib
 import os
@@ -8,22 +8,21 @@ from typing import Any, Protocol
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from booking_cli import signals as interrupts
+from booking_cli import signals
 from booking_cli.domain.errors import Busy, DatabaseUnavailable
 
 Row = DictRow
 Connection = psycopg.Connection[DictRow]
 
-# What the address may set otherwise. A network that swallows everything must not let a command wait for ever: a peer that
-# is silent for 30 seconds is taken for dead, where it is on another machine (sockets of this one know by themselves).
-_PATIENCE: dict[str, Any] = {
+# Defaults, which the address can override. On a network that drops packets, a silent peer counts as dead after 30 seconds.
+_DEFAULT_TIMEOUTS: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
-# There is no code for it before one is connected; the last is PgBouncer's.
+# Before there is a connection libpq reports no SQLSTATE; the last text is PgBouncer's.
 _NO_CONNECTION_LEFT = (
     "too many clients",
     "remaining connection slots",
@@ -41,17 +40,17 @@ OPTIONS: dict[str, Any] = {
 
 
 class Server(Protocol):
-    """Where the database is: one's own, or the embedded one."""
+    """A database server: an external one, or the embedded one."""
 
     def conninfo(self) -> str:
-        """Return a libpq connection string; raises DatabaseUnavailable where the server is known not to run."""
+        """Return a libpq connection string; raises DatabaseUnavailable where the embedded server is stopped."""
 
     def start(self) -> bool:
-        """Start the server where that is ours to do, and tell whether connecting again makes sense."""
+        """Start an embedded server; returns False for an external one."""
 
 
 def connect_to(server: Server) -> Connection:
-    """Connect, and start the server first where that is ours to do; raises as `connect` does."""
+    """Connect, and start an embedded server first where it is stopped; raises as `connect` does."""
     try:
         return connect(server.conninfo())
     except DatabaseUnavailable:
@@ -63,9 +62,9 @@ def connect_to(server: Server) -> Connection:
 def connect(conninfo: str) -> Connection:
     """Connect; raises DatabaseUnavailable, or Busy where the server has no connection left."""
     try:
-        return psycopg.connect(patient(conninfo), **OPTIONS)
+        return psycopg.connect(with_default_timeouts(conninfo), **OPTIONS)
     except (psycopg.ProgrammingError, UnicodeError):
-        # The driver's own words quote from the address, and may quote the password.
+        # libpq quotes the address in its message, and the address may contain a password.
         raise DatabaseUnavailable(
             "BOOKING_DATABASE_URL is not an address that PostgreSQL understands; "
             "use postgresql://user:password@host:5432/name, with special characters percent-encoded."
@@ -82,31 +81,31 @@ def connect(conninfo: str) -> Connection:
 
 @contextlib.contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """Run a block in a transaction of its own outside the runner, and let Ctrl-C know how its COMMIT ended."""
-    interrupts.release()
+    """Run a block in a transaction outside the runner, with Ctrl-C deferred during COMMIT."""
+    signals.deliver_sigint()
     with connection.transaction():
         yield
-        interrupts.hold_back()
-    interrupts.note_outcome(committed=True)
+        signals.commit_started()
+    signals.commit_ended(committed=True)
 
 
 def _reason(error: psycopg.OperationalError) -> str:
-    """Return why there is no connection, and where there are several servers, why there is none to any."""
-    # libpq indents its guesses about the cause, and ours follows.
+    """Return the reason why connecting failed; with several hosts, the reasons of all."""
+    # libpq indents its hints about the cause; they are left out.
     lines = [line.strip() for line in str(error).splitlines() if not line.startswith("\t")]
-    # With several servers the driver repeats the last one's reason, and lists them all after their addresses.
+    # With several hosts psycopg repeats the last one's reason, and lists each after its address.
     attempts = [line.partition(f"{_FAILED}: ")[2] for line in lines if line.startswith("- host: ")]
     if attempts:
         return "; ".join(dict.fromkeys(attempts))
     return " ".join(lines).removeprefix(f"{_FAILED}: ").removeprefix("connection is bad: ")
 
 
-def patient(conninfo: str) -> str:
-    """Return an address with limits to waiting where it sets none; raises psycopg.ProgrammingError where it is none."""
+def with_default_timeouts(conninfo: str) -> str:
+    """Return an address with timeouts where it sets none; raises psycopg.ProgrammingError where it is malformed."""
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
     address = conninfo_to_dict(conninfo)
     if any("@" in host[1:] for host in str(address.get("host", "")).split(",")):
-        raise psycopg.ProgrammingError("what stands before the last @ belongs to the password")
-    limits = {name: value for name, value in _PATIENCE.items() if f"PG{name.upper()}" not in os.environ}
+        raise psycopg.ProgrammingError("an @ in the password is not percent-encoded")
+    limits = {name: value for name, value in _DEFAULT_TIMEOUTS.items() if f"PG{name.upper()}" not in os.environ}
     return make_conninfo(**{**limits, **address})

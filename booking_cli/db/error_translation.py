@@ -1,4 +1,4 @@
-"""What an error of the database means: for whoever typed the command, and for the runner."""
+"""Translates errors of the database into errors of booking."""
 
 from typing import NoReturn
 
@@ -10,20 +10,20 @@ from booking_cli.domain.errors import Busy, DatabaseUnavailable, NotSetUp
 
 
 def violates(error: psycopg.IntegrityError, constraint: str) -> bool:
-    """Tell whether `error` is about a constraint; Citus adds a number to a constraint's name."""
+    """Return whether `error` is about a constraint; Citus appends a number to a constraint's name."""
     return (error.diag.constraint_name or "").startswith(constraint)
 
 
 def translated(error: psycopg.Error) -> Exception:
-    """Return what an error of the database means for whoever typed the command; a bug stays what it is."""
+    """Return the error of booking for an error of the database, or `error` itself where it can only be a bug."""
     reason = first_line(error)
     match error:
         case pg.UndefinedTable() | pg.InvalidSchemaName() | pg.UndefinedColumn():
             return NotSetUp("The database is not set up for booking. Run 'booking db migrate' once.")
         case pg.InvalidParameterValue() if "TimeZone" in reason:
             return NotSetUp(
-                f"The database server does not know the clinic's time zone ({reason}). Update its time zone data, "
-                "or choose another one with 'booking clinic set --timezone'."
+                f"The database server has no data for the clinic's time zone ({reason}). Update its time zone data, "
+                "or choose another zone, for example: booking clinic set --timezone UTC"
             )
         case pg.QueryCanceled() | pg.LockNotAvailable():
             return Busy(
@@ -31,7 +31,7 @@ def translated(error: psycopg.Error) -> Exception:
                 "Please try again, or raise BOOKING_STATEMENT_TIMEOUT."
             )
         case pg.InsufficientPrivilege():
-            return DatabaseUnavailable(f"The database does not allow it: {reason}. Ask whoever runs the database.")
+            return DatabaseUnavailable(f"The database does not allow it: {reason}. Ask the database administrator.")
         case _ if is_from_a_standby(error):
             return DatabaseUnavailable(
                 "The database only allows reading; it may be a standby. Check BOOKING_DATABASE_URL."
@@ -39,14 +39,14 @@ def translated(error: psycopg.Error) -> Exception:
         case pg.TooManyConnections():
             return Busy("The database has no connection left. Nothing was changed; please try again.")
         case psycopg.OperationalError() if error.sqlstate is None:
-            return went_away(error)
+            return connection_lost(error)
         case psycopg.OperationalError():
             return DatabaseUnavailable(f"The database failed: {reason}.")
     return error
 
 
 def raise_translated(error: psycopg.Error) -> NoReturn:
-    """Raise what an error of the database means for whoever typed the command."""
+    """Raise the error of booking for an error of the database."""
     meaning = translated(error)
     if meaning is error:
         raise error
@@ -54,17 +54,17 @@ def raise_translated(error: psycopg.Error) -> NoReturn:
 
 
 def is_lost(error: psycopg.Error, connection: Connection) -> bool:
-    """Tell whether `error` is that the connection broke, or that the server has ended it (which may not be seen yet).
+    """Return whether `error` is that the connection broke, or that the server is about to close it.
 
-    A statement without any answer, which the driver calls an internal error of its own, is from a connection that broke just
-    then: what comes next on it, if anything, would be taken for the answer to something else.
+    A statement that got no answer at all, an InternalError without SQLSTATE, also counts: the next answer on that connection
+    would be taken for the answer to another statement.
     """
-    out_of_step = isinstance(error, psycopg.InternalError) and error.sqlstate is None
-    return connection.closed or out_of_step or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
+    unanswered = isinstance(error, psycopg.InternalError) and error.sqlstate is None
+    return connection.closed or unanswered or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
 
 
 def is_from_a_standby(error: psycopg.Error) -> bool:
-    """Tell whether `error` is that the server only allows reading, as one does that follows another."""
+    """Return whether `error` is that the server only allows reading, as a standby does."""
     return isinstance(error, pg.ReadOnlySqlTransaction) or (
         isinstance(error, pg.FeatureNotSupported) and "hot standby" in str(error)
     )
@@ -76,8 +76,8 @@ def first_line(error: BaseException) -> str:
     return (lines[0] if lines else type(error).__name__).rstrip(".")
 
 
-def went_away(error: psycopg.Error) -> Busy | DatabaseUnavailable:
-    """Return what it means that a connection broke: PgBouncer also breaks one that waited for too long."""
+def connection_lost(error: psycopg.Error) -> Busy | DatabaseUnavailable:
+    """Return the error for a broken connection; PgBouncer also breaks one that waited too long for a server connection."""
     if "query_wait_timeout" in str(error):
         return Busy("The pooler has no connection to the database left. Nothing was changed; please try again.")
-    return DatabaseUnavailable(f"The database went away: {first_line(error)}. Please try again.")
+    return DatabaseUnavailable(f"The connection to the database was lost: {first_line(error)}. Please try again.")

@@ -1,7 +1,7 @@
 """Applies `sql/migrations/`: forward only, in order, one per transaction, each recorded with its checksum.
 
-Migrations run at READ COMMITTED under a lock that ends with the transaction: at SERIALIZABLE, whoever waited for the lock
-would still look at the book as it was before the other one's migration.
+Migrations run at READ COMMITTED under an advisory lock that ends with the transaction. At SERIALIZABLE, a run that waited for
+the lock would still see the snapshot from before the other run's migration.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from psycopg import errors as pg
 from booking_cli.db import queries
 from booking_cli.db.connections import Connection, transaction
 from booking_cli.db.error_translation import raise_translated
-from booking_cli.db.runner import IDLE_IN_TRANSACTION_SECONDS, SCHEMA
+from booking_cli.db.runner import IDLE_IN_TRANSACTION_SECONDS
 from booking_cli.domain.errors import Busy, DatabaseUnavailable, NotSetUp
 from booking_cli.domain.models import Migration
 
@@ -26,9 +26,9 @@ log = logging.getLogger("booking.migrations")
 OLDEST_SERVER = 150_000
 # A migration may have to rewrite a large table, or wait for another run.
 STATEMENT_HOURS = 1
-# Whoever books waits behind a migration that waits for a table, as behind a backup that reads it: then better not now.
+# Bookings queue behind a migration that waits for a table lock, for example during a backup.
 LOCK_SECONDS = 10.0
-# Two runs at once must follow one another. Any number will do that nothing else on the server takes ("booking").
+# The advisory lock that serializes two runs: the bytes of "booking".
 _LOCK = 0x626F6F6B696E67
 _FILE_NAME = re.compile(r"([0-9]{4})_(\w+)\.sql")
 
@@ -48,26 +48,25 @@ def latest_version() -> int:
 
 
 def too_new(version: int) -> NotSetUp:
-    """Return the error that stands for a schema that a later release made."""
+    """Return the error for a schema of a later release."""
     return NotSetUp(
-        f"The database is at version {version} of the schema, and this booking only knows {latest_version()}. "
+        f"The database is at version {version} of the schema, and this release of booking works with {latest_version()}. "
         "Upgrade booking."
     )
 
 
-def migrate(connection: Connection) -> list[Migration]:
-    """Apply what is pending, give a new clinic its time zone, and return what was applied.
+def migrate(connection: Connection, schema: str) -> list[Migration]:
+    """Apply pending migrations, give a new clinic the machine's time zone, and return the applied migrations.
 
-    Raises NotSetUp where an applied file was edited or the database is newer than this program, and Busy where a table is
-    in use for long.
+    Raises NotSetUp where an applied file was edited or the schema is newer than this program, and Busy where a table is locked.
     """
     applied = []
     try:
         _check_server(connection)
         for file in _files():
-            if migration := _apply(connection, file):
+            if migration := _apply(connection, schema, file):
                 applied.append(migration)
-        _set_up_clinic(connection)
+        _set_up_clinic(connection, schema)
     except pg.InsufficientPrivilege as error:
         raise DatabaseUnavailable(
             f"The database does not allow the migration: {str(error).splitlines()[0]}. "
@@ -75,20 +74,20 @@ def migrate(connection: Connection) -> list[Migration]:
         ) from error
     except (pg.LockNotAvailable, pg.DeadlockDetected) as error:
         raise Busy(
-            "A table is in use, as by a backup, and the migration does not keep everybody waiting. Run it again later."
+            "A table is locked, for example by a backup. Nothing was changed; run the migration again later."
         ) from error
     except psycopg.Error as error:
         raise_translated(error)
     return applied
 
 
-def listing(connection: Connection) -> list[Migration]:
-    """Return every migration, with when it was applied; changes nothing. Raises NotSetUp as `migrate` does."""
+def list_migrations(connection: Connection, schema: str) -> list[Migration]:
+    """Return every migration with the time when it was applied; raises NotSetUp as `migrate` does."""
     _check_server(connection)
     try:
         with connection.transaction():
             connection.execute("SET TRANSACTION READ ONLY")
-            recorded = _recorded(connection)
+            recorded = _recorded(connection, schema)
     except psycopg.Error as error:
         raise_translated(error)
     return [
@@ -112,12 +111,14 @@ def _check_server(connection: Connection) -> None:
         raise NotSetUp(f"The database stores text as {encoding}; booking needs one that was created with UTF8.")
 
 
-def _recorded(connection: Connection) -> dict[int, tuple[str, dt.datetime]]:
-    """Return checksum and time of each applied migration, after comparing them with the files; within a transaction."""
-    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL AS there", [f"{SCHEMA}.schema_migrations"]).fetchone()
+def _recorded(connection: Connection, schema: str) -> dict[int, tuple[str, dt.datetime]]:
+    """Return the checksum and time of each applied migration, after comparing them with the files; runs in a transaction."""
+    row = connection.execute(
+        "SELECT to_regclass(%s) IS NOT NULL AS there", [f'"{schema}".schema_migrations']
+    ).fetchone()
     if row is None or not row["there"]:
         return {}
-    _enter_schema(connection)
+    _set_local(connection, schema)
     rows = connection.execute("SELECT version, checksum, applied_at FROM schema_migrations").fetchall()
     recorded = {row["version"]: (row["checksum"], row["applied_at"]) for row in rows}
     if recorded and max(recorded) > latest_version():
@@ -125,23 +126,23 @@ def _recorded(connection: Connection) -> dict[int, tuple[str, dt.datetime]]:
     for file in _files():
         if file.version in recorded and recorded[file.version][0] != file.checksum():
             raise NotSetUp(
-                f"The migration {file.path.name} was edited after it was applied. Put the file back as it was released; "
+                f"The migration {file.path.name} was edited after it was applied. Restore the released file; "
                 "a change to the schema belongs in a new migration."
             )
     return recorded
 
 
-def _apply(connection: Connection, file: _File) -> Migration | None:
+def _apply(connection: Connection, schema: str, file: _File) -> Migration | None:
     with transaction(connection):
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}".encode())
-        _enter_schema(connection)
+        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'.encode())
+        _set_local(connection, schema)
         connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations ("
             " version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
             " applied_at timestamptz NOT NULL DEFAULT now())"
         )
-        if file.version in _recorded(connection):
+        if file.version in _recorded(connection, schema):
             return None
         connection.execute(f"SET LOCAL lock_timeout = {round(LOCK_SECONDS * 1000)}".encode())
         log.info("Applying migration %04d_%s.", file.version, file.name)
@@ -154,9 +155,9 @@ def _apply(connection: Connection, file: _File) -> Migration | None:
         return Migration(file.version, file.name, row["applied_at"])
 
 
-def _set_up_clinic(connection: Connection) -> None:
+def _set_up_clinic(connection: Connection, schema: str) -> None:
     with transaction(connection):
-        _enter_schema(connection)
+        _set_local(connection, schema)
         if connection.execute("SELECT FROM clinic").fetchone() is not None:
             return
         zone = _zone_of_this_machine(connection)
@@ -165,7 +166,7 @@ def _set_up_clinic(connection: Connection) -> None:
         ).fetchone()
     if new:
         log.warning(
-            "Set up a new appointment book. Its time zone is %s, as on this machine; "
+            "Set up a new appointment book. Its time zone is %s, from this machine; "
             "'booking clinic set --timezone ZONE' changes it.",
             zone,
         )
@@ -177,15 +178,15 @@ def _zone_of_this_machine(connection: Connection) -> str:
     try:
         zone = get_localzone_name()
     except Exception:
-        # tzlocal raises whatever goes wrong on the way (files, links, contradictory settings): then nothing is known.
+        # tzlocal raises many kinds of errors (files, links, contradictory settings).
         return "UTC"
     known = connection.execute("SELECT 1 FROM pg_timezone_names WHERE name = %s", [zone]).fetchone()
     return zone if known else "UTC"
 
 
-def _enter_schema(connection: Connection) -> None:
+def _set_local(connection: Connection, schema: str) -> None:
     connection.execute(
-        f"SET LOCAL search_path = {SCHEMA}, public, pg_temp"
+        f'SET LOCAL search_path = "{schema}", public, pg_temp'
         "; SET LOCAL datestyle = ISO"
         f"; SET LOCAL statement_timeout = '{STATEMENT_HOURS}h'"
         f"; SET LOCAL idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'".encode()

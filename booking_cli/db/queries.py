@@ -1,6 +1,6 @@
-"""The SQL, read from `sql/`: a statement is found by its file's noun and its name, as in `slots.find`.
+"""Reads the statements of `sql/queries`. `slots.find` is the statement `find` in `slots.sql`.
 
-A file holds statements one after the other, each introduced by `-- name: find` and a line that says what it is for.
+Each statement in a file begins with a line `-- name: find` and a comment with its purpose.
 """
 
 import functools

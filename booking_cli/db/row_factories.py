@@ -1,8 +1,8 @@
-"""Rows of the database → what the commands show.
+"""psycopg row factories that build the models.
 
-These are row factories of psycopg. A statement has a column for each field of the model, in any order; `date` and `time`
-follow from `starts_at`. Where the columns are is looked up once, and then the model is made right from a row's values:
-by way of a dictionary, a booking takes several times as long. Instants are on the clinic's clock already (`Database.clock`).
+A statement returns a column for each field of the model, in any order, and may return others; of two columns with one name
+the first counts. `date` and `time` follow from `starts_at`. The positions of the columns are looked up once per statement:
+building a booking by way of a dictionary takes several times as long.
 """
 
 import functools
@@ -11,46 +11,58 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from psycopg import Cursor
-from psycopg.rows import RowFactory, RowMaker, dict_row, no_result
+from psycopg.rows import RowFactory, RowMaker, no_result
 
-from booking_cli.domain.models import Booking, Doctor, HistoryEntry, Slot
+from booking_cli.domain.models import Booking, Doctor, HistoryEntry, Patient, PatientChange, Slot
 
-Model = TypeVar("Model", Booking, Doctor, HistoryEntry, Slot)
+Model = TypeVar("Model", Booking, Doctor, HistoryEntry, Patient, PatientChange, Slot)
+T = TypeVar("T")
 
 
-def _of(model: type[Model]) -> RowFactory[Model]:
+def _of_model(model: type[Model]) -> RowFactory[Model]:
     @functools.cache
-    def maker(columns: tuple[bytes | None, ...]) -> RowMaker[Model]:
-        places = {field: columns.index(field.encode()) for field in model._fields if field not in ("date", "time")}
+    def row_maker(columns: tuple[str, ...]) -> RowMaker[Model]:
+        positions = {field: columns.index(field) for field in model._fields if field not in ("date", "time")}
         if "date" not in model._fields:
-            in_order = itemgetter(*places.values())
+            in_order = itemgetter(*positions.values())
             return lambda values: model._make(in_order(values))
 
         date, time = (model._fields.index(field) for field in ("date", "time"))
-        starts_at_twice_more = itemgetter(*(places.get(field, places["starts_at"]) for field in model._fields))
+        in_order = itemgetter(*(positions.get(field, positions["starts_at"]) for field in model._fields))
 
         def make(values: Sequence[Any]) -> Model:
-            row = list(starts_at_twice_more(values))
+            row = list(in_order(values))
             row[date], row[time] = row[date].date(), row[time].time()
             return model._make(row)
 
         return make
 
     def factory(cursor: Cursor[Any]) -> RowMaker[Model]:
-        if not (result := cursor.pgresult):
-            return no_result
-        return maker(tuple([result.fname(number) for number in range(result.nfields)]))
+        return row_maker(_columns(cursor)) if cursor.pgresult else no_result
 
     return factory
 
 
-doctor = _of(Doctor)
-slot = _of(Slot)
-booking = _of(Booking)
-history_entry = _of(HistoryEntry)
+def with_columns(model_row: RowFactory[T], *names: str) -> RowFactory[tuple[Any, ...]]:
+    """Return a row factory that makes a tuple: the model, and the values of the columns `names`."""
+
+    def factory(cursor: Cursor[Any]) -> RowMaker[tuple[Any, ...]]:
+        make = model_row(cursor)
+        columns = _columns(cursor)
+        positions = [columns.index(name) for name in names] if columns else []
+        return lambda values: (make(values), *(values[position] for position in positions))
+
+    return factory
 
 
-def booking_and_first_status(cursor: Cursor[Any]) -> RowMaker[tuple[Booking, str]]:
-    """Make a pair of each row: the booking, and the state that it had at first."""
-    make, named = booking(cursor), dict_row(cursor)
-    return lambda values: (make(values), named(values)["first_status"])
+def _columns(cursor: Cursor[Any]) -> tuple[str, ...]:
+    result = cursor.pgresult
+    return tuple((result.fname(number) or b"").decode() for number in range(result.nfields)) if result else ()
+
+
+doctor = _of_model(Doctor)
+slot = _of_model(Slot)
+patient = _of_model(Patient)
+patient_change = _of_model(PatientChange)
+booking = _of_model(Booking)
+history_entry = _of_model(HistoryEntry)

@@ -1,11 +1,10 @@
-"""The one runner that every transaction goes through.
+"""Runs every transaction: retry on serialization failure, reconnection, and resolution of ambiguous commits.
 
-Writes are SERIALIZABLE and repeated on a serialization failure; reads are SERIALIZABLE and READ ONLY. Nothing is kept in
-the session: what a transaction needs is set with SET LOCAL when it begins, in the same round trip, so that a pooler that
-gives each transaction another connection does no harm.
+Writes are SERIALIZABLE; so are short reads, READ ONLY. No session state is used: SET LOCAL in the first round trip of a
+transaction sets what it needs, so that it works behind a pooler in transaction mode.
 
-Where a connection breaks during COMMIT, nobody knows whether it happened. Then the runner connects again, waits until the
-lost transaction has ended on the server, and asks the data: each write brings along how to see that what it did stands.
+Where a connection breaks during COMMIT, the runner connects again, waits until the server has ended the transaction, and
+reads whether its changes are there, with the function `was_committed` of each write.
 """
 
 import contextlib
@@ -21,13 +20,18 @@ import psycopg
 from psycopg import errors as pg
 from psycopg.rows import RowFactory
 
-from booking_cli import signals as interrupts
-from booking_cli.db import queries
-from booking_cli.db import transaction as transactions
-from booking_cli.db.connections import Connection, Row, Server
-from booking_cli.db.error_translation import first_line, is_from_a_standby, is_lost, raise_translated, went_away
-from booking_cli.db.pool import Lender, Pool, SingleConnection
-from booking_cli.db.transaction import Begin, LostCommit, Transaction, roll_back
+from booking_cli import signals
+from booking_cli.db import transaction
+from booking_cli.db.connections import Connection, Server
+from booking_cli.db.error_translation import (
+    connection_lost,
+    first_line,
+    is_from_a_standby,
+    is_lost,
+    raise_translated,
+)
+from booking_cli.db.pool import ConnectionSource, Pool, SingleConnection
+from booking_cli.db.transaction import AmbiguousCommit, Begin, Transaction, roll_back
 from booking_cli.domain.errors import (
     BookingError,
     Busy,
@@ -38,41 +42,42 @@ from booking_cli.domain.errors import (
 )
 
 T = TypeVar("T")
-SCHEMA = "booking"
+DEFAULT_SCHEMA = "booking"
 UTC = "UTC"
-# Temporary tables are looked for last. Unless it is named, their schema comes first, and through a pooler the session may have
-# some of a stranger's.
-SEARCH_PATH = f"{SCHEMA}, pg_temp"
 # A client that stops between two statements must not hold its locks for long.
 IDLE_IN_TRANSACTION_SECONDS = 60
 
-# More rows than this are not held in memory.
+# Longer lists are streamed.
 LONGEST_READ = 2000
-# Whoever reads a long list may take their time.
+# A person may read a long list slowly.
 STREAM_SECONDS = 3600
 
-# How often, and for how long, a transaction is repeated that others came in the way of.
+# The limits of retries on serialization failure.
 MAX_ATTEMPTS = 30
 MAX_SECONDS = 20.0
-# How long to wait for a database that went away in the middle of a command: long enough for a restart or a failover.
+# For how long to reconnect when the server goes away during a command: long enough for a restart or a failover.
 RECONNECT_SECONDS = 20.0
 # A connection may break once; one that breaks during every COMMIT will go on doing so.
-MAX_BROKEN_COMMITS = 10
-FIRST_PAUSE_SECONDS = 0.005
-LONGEST_PAUSE_SECONDS = 0.5
+MAX_AMBIGUOUS_COMMITS = 10
+FIRST_BACKOFF_SECONDS = 0.005
+LONGEST_BACKOFF_SECONDS = 0.5
 
 log = logging.getLogger("booking.database")
 
 
 class Database:
-    """Runs work in transactions: on one connection, or with `pool_size` on as many as threads need."""
+    """Runs work in transactions: on one connection, or with `pool_size` on a pool for several threads."""
 
-    def __init__(self, server: Server, *, statement_timeout: float, pool_size: int = 0) -> None:
+    def __init__(
+        self, server: Server, *, statement_timeout: float, pool_size: int = 0, schema: str = DEFAULT_SCHEMA
+    ) -> None:
         self.server = server
-        # The time zone in which instants come. The clinic's own is known, and set here, when the book is open.
-        self.clock = UTC
+        self.schema = schema
+        # The time zone of the instants that statements return. The session sets the clinic's.
+        self.timezone = UTC
         self._timeout_ms = max(1, round(statement_timeout * 1000))
-        self._connections: Lender = Pool(server, pool_size) if pool_size else SingleConnection(server)
+        self._connections: ConnectionSource = Pool(server, pool_size) if pool_size else SingleConnection(server)
+        self._read_level = "SERIALIZABLE"
 
     def __enter__(self) -> Self:
         return self
@@ -81,57 +86,58 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close the connections."""
         self._connections.close()
 
     def read(self, work: Callable[[Transaction], T], *, timeout_seconds: float | None = None) -> T:
         """Run `work` in a READ ONLY transaction, on one snapshot, and return what it returns."""
-        begin = self._begin("READ ONLY", timeout_seconds)
-        return self._run(lambda connection: transactions.read(connection, begin, work))
 
-    def glance(self, name: str) -> Row:
-        """Return the one row of a statement that only reads: its whole transaction is one round trip.
+        def attempt(connection: Connection) -> T:
+            return transaction.read(connection, self._begin(f"{self._read_level} READ ONLY", timeout_seconds), work)
 
-        It can have no parameters, and its row no instants, which would come as text.
+        try:
+            return self._run(attempt)
+        except DatabaseUnavailable as error:
+            # A hot standby refuses SERIALIZABLE.
+            if self._read_level == "REPEATABLE READ" or not isinstance(error.__cause__, pg.FeatureNotSupported):
+                raise
+            self._read_level = "REPEATABLE READ"
+            return self._run(attempt)
+
+    def read_after_sync_replication(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` as `read` does, and return when a synchronous standby, if there is one, has what it saw.
+
+        A change whose COMMIT was cut off while it waited for the standby is visible, and could still be lost in a failover.
+        This transaction's COMMIT follows it in the log, and is only answered when the standby has both.
         """
-        statements = f"{self._begin('READ ONLY').statements}; {queries.statement(name)} COMMIT"
-        return self._run(lambda connection: transactions.read_at_once(connection, statements))
 
-    def read_what_lasts(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` as `read` does, and return when a synchronous standby, where there is one, has what it saw.
-
-        A change whose COMMIT was cut off while it waited for the standby can be seen, and would still be lost in a failover.
-        This transaction's COMMIT comes after it in the log, and is only answered when the standby has both. Where it breaks,
-        `work` looks again.
-        """
-
-        def look(tx: Transaction) -> T:
+        def write_and_read(tx: Transaction) -> T:
             tx.one("db.write_to_log")
             return work(tx)
 
-        begin = self._begin("READ WRITE")
-        return self._run(lambda connection: transactions.read(connection, begin, look), reconnects=True)
+        begin = self._begin("SERIALIZABLE READ WRITE")
+        return self._run(lambda connection: transaction.read(connection, begin, write_and_read), reconnects=True)
 
-    def listing(self, name: str, parameters: Mapping[str, object], limit: int, rows: RowFactory[T]) -> Iterable[T]:
-        """Return the rows of a statement that gives one more than `limit` at most: as `read` does, or many as `stream` does."""
+    def list(self, name: str, parameters: Mapping[str, object], limit: int, rows: RowFactory[T]) -> Iterable[T]:
+        """Return the rows of a statement that returns up to `limit` + 1 rows; many rows are streamed."""
         if limit > LONGEST_READ:
             return self.stream(name, parameters, rows)
         return self.read(lambda tx: tx.all(name, parameters, rows))
 
     def stream(self, name: str, parameters: Mapping[str, object], rows: RowFactory[T]) -> Iterator[T]:
-        """Yield the rows of a statement as the server sends them, from one snapshot, however many there are.
+        """Yield the rows of a statement as the server sends them, from one snapshot.
 
-        What has been yielded cannot be taken back, so this is not repeated: the transaction is DEFERRABLE, which waits for a
-        snapshot that no other transaction can spoil. Raises what `read` raises, also in the middle.
+        Rows that were yielded cannot be taken back, so there is no retry; at REPEATABLE READ none is needed. Raises what
+        `read` raises, also after some rows.
         """
-        begin = self._begin("READ ONLY DEFERRABLE", STREAM_SECONDS)
+        begin = self._begin("REPEATABLE READ READ ONLY", STREAM_SECONDS)
         with self.connection() as connection:
             try:
                 yield from Transaction(connection, begin).stream(name, parameters, rows)
             except psycopg.Error as error:
                 if is_lost(error, connection):
                     connection.close()
-                    raise went_away(error) from error
+                    raise connection_lost(error) from error
                 raise_translated(error)
             finally:
                 # There is nothing to commit, and the server may have ended the session of a reader who paused at the end.
@@ -141,138 +147,138 @@ class Database:
         self,
         work: Callable[[Transaction], T],
         *,
-        stands: Callable[[Transaction, T], bool],
-        look: Callable[[Transaction], T | None] | None = None,
+        was_committed: Callable[[Transaction, T], bool],
         request_id: str | None = None,
         timeout_seconds: float | None = None,
-        clock: str | None = None,
+        timezone: str | None = None,
     ) -> T:
-        """Run `work` in a SERIALIZABLE transaction, again on each serialization failure, and return what it returns.
+        """Run `work` in a SERIALIZABLE transaction, retry it on serialization failure, and return what it returns.
 
-        `look` reads before, in a READ ONLY transaction of its own each time: what is read there stands in nobody's way. Where
-        it returns something, that is returned, and nothing is written.
+        `work` may run several times: it must change nothing but the database. After an ambiguous commit, `was_committed`
+        reads, in a later transaction, whether what `work` returned is in the database; if not, `work` is retried.
 
-        `work` may run several times: it must change nothing but the database, and print and ask nothing. Where the
-        connection broke during COMMIT, `stands` tells, in a later transaction, whether what `work` returned is in the
-        database; where it is not, nothing was changed, and `work` is run again.
+        `timezone` is the zone of instants that come in another one than the clinic's.
 
-        `clock` is for instants that are to come in another time zone than the clinic's.
-
-        Raises Busy where it does not get through; then nothing was changed. Raises OutcomeUnknown where the database does
-        not come back in time to be asked; `request_id` is what the user can ask by later.
+        Raises Busy where the retries are used up; then nothing was changed. Raises OutcomeUnknown where the database does
+        not come back in time to resolve an ambiguous commit; `request_id` is the user's key to find out later.
         """
-        # A small table that is read whole is locked whole (predicate locks): keep writes on index scans. The id of the
-        # transaction is for finding out, should the connection break, when the server has done with it.
-        begin = self._begin("READ WRITE", timeout_seconds, clock)
+        # A sequential scan takes a predicate lock on the whole table, so writes use indexes. The transaction's number is for
+        # resolving an ambiguous commit.
+        begin = self._begin("SERIALIZABLE READ WRITE", timeout_seconds, timezone)
         begin = begin._replace(
             statements=f"{begin.statements}; SET LOCAL enable_seqscan = off"
             "; SELECT pg_current_xact_id()::text AS transaction_id"
         )
-        begin_looking = self._begin("READ ONLY")
         try:
-            for _ in range(MAX_BROKEN_COMMITS):
+            for _ in range(MAX_AMBIGUOUS_COMMITS):
                 try:
-                    return self._run(
-                        lambda connection: transactions.write(connection, begin, work, look, begin_looking)
-                    )
-                except LostCommit as lost:
-                    log.info("The connection broke during COMMIT (%s); finding out.", first_line(lost.error))
-                    made = self._find_out(lost, stands, request_id)
-                    interrupts.note_outcome(committed=made)
-                    if made:
-                        result: T = lost.result
+                    return self._run(lambda connection: transaction.write(connection, begin, work))
+                except AmbiguousCommit as ambiguous:
+                    log.info("The connection broke during COMMIT (%s); resolving.", first_line(ambiguous.error))
+                    committed = self._resolve_ambiguous_commit(ambiguous, was_committed, request_id)
+                    signals.commit_ended(committed=committed)
+                    if committed:
+                        result: T = ambiguous.result
                         return result
         except KeyboardInterrupt:
-            if interrupts.in_doubt():
+            if signals.is_committing():
                 raise InterruptedInDoubt(request_id) from None
             raise
-        raise Busy(
-            "The connection to the database breaks whenever a change is to be committed. Nothing was changed; "
-            "please try again."
-        )
+        raise Busy("The connection to the database breaks during every COMMIT. Nothing was changed; please try again.")
 
     def connection(self) -> contextlib.AbstractContextManager[Connection]:
-        """Lend a connection outside any transaction, for what cannot run in the runner's."""
-        return self._connections.lend()
+        """Acquire a connection outside any transaction."""
+        return self._connections.acquire()
 
     def _run(self, attempt: Callable[[Connection], T], *, reconnects: bool = False) -> T:
-        """Make an attempt at a transaction, as often as it takes.
+        """Run an attempt at a transaction until it succeeds or the limits are reached.
 
-        With `reconnects` a database that cannot be reached is waited for, as it is when a connection that was there breaks.
+        With `reconnects` also the first connection is retried, and not only one that was there and broke.
         """
         failing_since = None
         for number in itertools.count(1):
             failure: BookingError
             try:
-                with self.connection() as connection, _closed_where_lost(connection):
+                with self.connection() as connection, _closed_if_lost(connection):
                     return attempt(connection)
             except (pg.SerializationFailure, pg.DeadlockDetected) as error:
-                failure, reason = _too_many(number), first_line(error)
-                patience, most_attempts = MAX_SECONDS, float(MAX_ATTEMPTS)
+                failure, reason = _too_many_retries(number), first_line(error)
+                longest_seconds, most_attempts = MAX_SECONDS, float(MAX_ATTEMPTS)
             except psycopg.Error as error:
                 reconnects = reconnects or is_lost(error, connection)
                 if not reconnects or not (is_lost(error, connection) or is_from_a_standby(error)):
                     raise_translated(error)
-                failure, reason = went_away(error), first_line(error)
-                patience, most_attempts = RECONNECT_SECONDS, math.inf
+                failure, reason = connection_lost(error), first_line(error)
+                longest_seconds, most_attempts = RECONNECT_SECONDS, math.inf
             except (DatabaseUnavailable, Busy) as error:
                 if not reconnects:
                     raise
                 failure, reason = error, str(error)
-                patience, most_attempts = RECONNECT_SECONDS, math.inf
+                longest_seconds, most_attempts = RECONNECT_SECONDS, math.inf
 
-            # Not from the beginning: what broke may have worked for long before.
+            # Counted from the first failure: the attempt that broke may have taken long.
             failing_since = failing_since or time.monotonic()
-            if number >= most_attempts or time.monotonic() - failing_since > patience:
+            if number >= most_attempts or time.monotonic() - failing_since > longest_seconds:
                 raise failure
-            pause = _pause(number)
-            log.info("Attempt %d failed (%s); trying again in %.0f ms.", number, reason, pause * 1000)
+            pause = _backoff(number)
+            log.info("Attempt %d failed (%s); retrying in %.0f ms.", number, reason, pause * 1000)
             time.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _find_out(self, lost: LostCommit, stands: Callable[[Transaction, Any], bool], request_id: str | None) -> bool:
-        """Tell whether a transaction stands whose COMMIT was never answered; raises OutcomeUnknown."""
-
-        def ended(tx: Transaction) -> bool:
-            row = tx.one("db.transaction_status", {"id": lost.transaction_id})
-            return row is None or row["status"] != "in progress"
-
-        interrupts.release()
-        give_up_at = time.monotonic() + RECONNECT_SECONDS
-        pauses = map(_pause, itertools.count(1))
+    def _resolve_ambiguous_commit(
+        self, ambiguous: AmbiguousCommit, was_committed: Callable[[Transaction, Any], bool], request_id: str | None
+    ) -> bool:
+        """Return whether a transaction was committed; raises OutcomeUnknown."""
+        signals.deliver_sigint()
+        deadline = time.monotonic() + RECONNECT_SECONDS
+        pauses = map(_backoff, itertools.count(1))
         try:
-            while not self._has_ended(ended):
-                if time.monotonic() > give_up_at:
-                    raise Busy("The lost transaction does not end.")
+            while not self._has_ended(ambiguous.transaction_id):
+                if time.monotonic() > deadline:
+                    raise Busy("The transaction is still in progress.")
                 time.sleep(next(pauses))
-            return self.read_what_lasts(lambda tx: stands(tx, lost.result))
+            return self.read_after_sync_replication(lambda tx: was_committed(tx, ambiguous.result))
         except (DatabaseUnavailable, Busy, NotSetUp, psycopg.Error) as error:
-            log.info("It could not be found out: %s.", first_line(error))
+            log.info("The outcome could not be resolved: %s.", first_line(error))
             raise OutcomeUnknown(request_id) from error
 
-    def _has_ended(self, ended: Callable[[Transaction], bool]) -> bool:
-        try:
-            begin = self._begin("READ ONLY")
-            return self._run(lambda connection: transactions.read(connection, begin, ended), reconnects=True)
-        except pg.InvalidParameterValue:
-            return True  # "is in the future": after a crash, or on a standby, the server has never heard of it
+    def _has_ended(self, transaction_id: str) -> bool:
+        """Return whether a transaction is no longer in progress; how it ended is not asked."""
 
-    def _begin(self, access: str, timeout_seconds: float | None = None, clock: str | None = None) -> Begin:
-        clock = clock or self.clock
+        def is_over(tx: Transaction) -> bool:
+            row = tx.one("db.transaction_status", {"id": transaction_id})
+            return row is None or row["status"] != "in progress"
+
+        begin = self._begin("SERIALIZABLE READ ONLY")
+        try:
+            return self._run(lambda connection: transaction.read(connection, begin, is_over), reconnects=True)
+        except pg.InvalidParameterValue:
+            return True  # "is in the future": after a crash, or on a standby, the server does not have the number
+
+    def _begin(self, mode: str, timeout_seconds: float | None = None, timezone: str | None = None) -> Begin:
+        timezone = timezone or self.timezone
         timeout_ms = max(self._timeout_ms, round((timeout_seconds or 0) * 1000))
         statements = (
-            f"BEGIN ISOLATION LEVEL SERIALIZABLE {access}"
-            f"; SET LOCAL search_path = {SEARCH_PATH}"
-            f"; SET LOCAL timezone = '{clock}'"
+            f"BEGIN ISOLATION LEVEL {mode}"
+            f"; SET LOCAL search_path = {search_path(self.schema)}"
+            f"; SET LOCAL timezone = '{timezone}'"
             f"; SET LOCAL statement_timeout = {timeout_ms}"
             f"; SET LOCAL idle_in_transaction_session_timeout = {round(IDLE_IN_TRANSACTION_SECONDS * 1000)}"
         )
-        return Begin(statements, clock)
+        return Begin(statements, timezone)
+
+
+def search_path(schema: str) -> str:
+    """Return the value of search_path for a clinic's schema.
+
+    Temporary tables come last. Unless pg_temp is named it comes first, and a pooled session may hold tables of other clients.
+    """
+    return f'"{schema}", pg_temp'
 
 
 @contextlib.contextmanager
-def _closed_where_lost(connection: Connection) -> Iterator[None]:
-    """Let nobody use a connection again that broke, whatever it looks like."""
+def _closed_if_lost(connection: Connection) -> Iterator[None]:
+    """Close a connection that broke, even where it still looks open."""
     try:
         yield
     except psycopg.Error as error:
@@ -281,13 +287,13 @@ def _closed_where_lost(connection: Connection) -> Iterator[None]:
         raise
 
 
-def _too_many(attempts: int) -> Busy:
+def _too_many_retries(attempts: int) -> Busy:
     return Busy(
-        "Too many people are changing the same thing at once. "
-        f"It was tried {attempts} times and nothing was changed; please try again."
+        f"Too many changes are made at the same time. The transaction was tried {attempts} times, and nothing was changed; "
+        "please try again."
     )
 
 
-def _pause(attempt: int) -> float:
-    """Return for how many seconds to wait after an attempt: longer each time, and at random, so that rivals do not meet again."""
-    return random.uniform(0, min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt))
+def _backoff(attempt: int) -> float:
+    """Return how many seconds to wait after an attempt: exponential, with full jitter."""
+    return random.uniform(0, min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**attempt))

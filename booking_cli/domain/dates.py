@@ -1,7 +1,7 @@
-"""Dates, times and weekdays as people type them.
+"""Parses dates, times and weekdays as people type them.
 
-What depends on today is kept as it was typed (`Day`) until the clinic's calendar is known. Dates and times are parsed
-here and not by the command-line library, because they must be read strictly or not at all.
+A date relative to today stays a `Day` until the clinic's date is known. Parsing is strict, which the command-line library's is
+not.
 """
 
 import datetime as dt
@@ -18,14 +18,14 @@ _FURTHEST_DAYS = 36_600
 
 
 class Day(NamedTuple):
-    """A day as it was typed: a date, some days from today, or the next one of a weekday (0 is Monday)."""
+    """A date, a number of days from today, or the next date of a weekday (0 is Monday)."""
 
     date: dt.date | None = None
     days_from_today: int = 0
     weekday: int | None = None
 
     def on(self, today: dt.date) -> dt.date:
-        """Return the date, given the clinic's today. A weekday is the next one: never today itself."""
+        """Return the date, given the clinic's today. A weekday is the next one, and never today."""
         if self.date is not None:
             return self.date
         if self.weekday is not None:
@@ -34,7 +34,7 @@ class Day(NamedTuple):
 
 
 def parse_day(text: str) -> Day:
-    """Read `YYYY-MM-DD`, `today`, `tomorrow`, `+3d` or the name of a weekday, in any case."""
+    """Parse `YYYY-MM-DD`, `today`, `tomorrow`, `+3d` or the name of a weekday, in upper or lower case."""
     word = text.strip().lower()
     if word == "today":
         return Day()
@@ -42,7 +42,7 @@ def parse_day(text: str) -> Day:
         return Day(days_from_today=1)
     if match := re.fullmatch(r"\+([0-9]{1,5})d", word):
         if int(match[1]) > _FURTHEST_DAYS:
-            raise InvalidInput(f"{quote(text)} is too far away.")
+            raise InvalidInput(f"{quote(text)} is too far in the future.")
         return Day(days_from_today=int(match[1]))
     if (weekday := _weekday(word)) is not None:
         return Day(weekday=weekday)
@@ -51,14 +51,14 @@ def parse_day(text: str) -> Day:
     try:
         date = dt.date.fromisoformat(word)
     except ValueError:
-        raise InvalidInput(f"There is no day {quote(text)} in the calendar.") from None
+        raise InvalidInput(f"{quote(text)} is not a date in the calendar.") from None
     if not FIRST_YEAR <= date.year <= LAST_YEAR:
         raise InvalidInput(f"{quote(text)} is outside the years {FIRST_YEAR} to {LAST_YEAR}.")
     return Day(date=date)
 
 
 def parse_clock_time(text: str) -> int:
-    """Read `HH:MM`, 00:00 to 23:59, and return the minutes since midnight."""
+    """Parse `HH:MM`, 00:00 to 23:59, and return the minutes since midnight."""
     minutes = _clock_minutes(text)
     if minutes is None or minutes >= MINUTES_OF_A_DAY:
         raise InvalidInput(f"{quote(text)} is not a time; use HH:MM, from 00:00 to 23:59.")
@@ -66,7 +66,7 @@ def parse_clock_time(text: str) -> int:
 
 
 def parse_end_time(text: str) -> int:
-    """Read the `HH:MM` at which something ends, up to 24:00, and return the minutes since midnight."""
+    """Parse an end time `HH:MM`, up to 24:00, and return the minutes since midnight."""
     minutes = _clock_minutes(text)
     if minutes is None:
         raise InvalidInput(f"{quote(text)} is not a time; use HH:MM, up to 24:00.")
@@ -81,7 +81,7 @@ class Break(NamedTuple):
 
 
 def parse_break(text: str) -> Break:
-    """Read `HH:MM-HH:MM`, up to 24:00."""
+    """Parse `HH:MM-HH:MM`, up to 24:00."""
     start, _, end = text.strip().partition("-")
     first, last = _clock_minutes(start), _clock_minutes(end)
     if first is None or last is None or first >= last:
@@ -90,7 +90,7 @@ def parse_break(text: str) -> Break:
 
 
 def parse_weekdays(text: str) -> frozenset[int]:
-    """Read `mon-fri`, `mon,wed` or `sat` and return the weekdays, 0 is Monday. A range may go over the weekend."""
+    """Parse `mon-fri`, `mon,wed` or `sat` and return the weekdays, 0 is Monday. A range can include a weekend: `sat-mon`."""
     days: set[int] = set()
     for part in text.strip().lower().split(","):
         first, dash, last = (word.strip() for word in part.partition("-"))
@@ -102,12 +102,12 @@ def parse_weekdays(text: str) -> frozenset[int]:
 
 
 def clock(minutes: int) -> str:
-    """Write minutes since midnight as `HH:MM`."""
+    """Return minutes since midnight as `HH:MM`."""
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def _weekday(word: str) -> int | None:
-    """Return the weekday that a name or at least its first three letters mean."""
+    """Return the weekday of a name, or of at least its first three letters."""
     if len(word) < 3 or not word.isascii():
         return None
     return next((number for number, name in enumerate(WEEKDAYS) if name.startswith(word)), None)

@@ -1,38 +1,38 @@
-"""The errors a command can end with: each is a type with a code for scripts and an exit status.
+"""The errors with which a command can end: each is a type with a code and an exit status for scripts.
 
-They are raised where the rule is and rendered once, in `cli`. Codes and exit statuses are part of the contract with
-scripts. A message is one clear sentence, or two: what is wrong, and what to do.
+They are raised where the rule is and rendered in `cli.application`. Codes and exit statuses are part of the contract with
+scripts. A message has one or two sentences: what is wrong, and what to do.
 """
 
 
 class BookingError(Exception):
-    """Whatever a command reports instead of its result; `code` and `exit_status` are read by scripts."""
+    """The base of all errors; `code` and `exit_status` are for scripts."""
 
     code = "error"
     exit_status = 1
 
 
 class OutputFailed(BookingError):
-    """The result could not be written, as on a full disk; what the command did stays done."""
+    """The result could not be written, as on a full disk; the changes of the command are saved."""
 
     code = "output_failed"
 
 
 class InvalidInput(BookingError):
-    """What was typed, or set, cannot be understood or is out of bounds."""
+    """An argument or a setting is malformed or out of range."""
 
     code = "invalid_input"
     exit_status = 2
 
 
 class UsageError(InvalidInput):
-    """The command does not exist or does not take what it was given."""
+    """The command does not exist, or does not take these arguments."""
 
     code = "usage"
 
 
 class NotFound(BookingError):
-    """There is no such doctor, slot or booking."""
+    """The doctor, slot, patient or booking does not exist."""
 
     code = "not_found"
     exit_status = 3
@@ -41,8 +41,14 @@ class NotFound(BookingError):
         super().__init__(f"There is no {noun} {key}. {hint}")
 
 
+class Ambiguous(InvalidInput):
+    """Several records match where one is needed."""
+
+    code = "ambiguous"
+
+
 class Refused(BookingError):
-    """A rule of the appointment book forbids it; nothing was changed."""
+    """A rule of the appointment book forbids the change; nothing was changed."""
 
     code = "refused"
     exit_status = 4
@@ -84,8 +90,14 @@ class PatientOverlap(Refused):
     code = "patient_overlap"
 
 
+class PatientExists(Refused):
+    """A patient with this name and email address or phone number is registered."""
+
+    code = "patient_exists"
+
+
 class RequestIdReused(Refused):
-    """The request id already stands for another patient or slot."""
+    """The request id was used for another patient or slot."""
 
     code = "request_id_reused"
 
@@ -97,7 +109,7 @@ class WrongState(Refused):
 
 
 class HoldLapsed(Refused):
-    """The hold ran out before it was confirmed."""
+    """The hold lapsed before it was confirmed."""
 
     code = "hold_lapsed"
 
@@ -109,54 +121,54 @@ class VersionConflict(Refused):
 
 
 class InUse(Refused):
-    """Something else depends on the record, so that it cannot be deleted, or its name is taken."""
+    """Other records depend on this one, so it cannot be deleted; or a name is in use."""
 
     code = "in_use"
 
 
 class PromiseBroken(Refused):
-    """`verify` found data that contradicts what the appointment book promises."""
+    """`verify` found data that violates a promise of the appointment book."""
 
     code = "promise_broken"
 
 
 class DatabaseUnavailable(BookingError):
-    """The database cannot be reached, or does not let this user in."""
+    """The database cannot be reached, or this login has no rights in it."""
 
     code = "database_unavailable"
     exit_status = 5
 
 
 class NotSetUp(BookingError):
-    """The database answers, but its tables are missing, older or newer than this program."""
+    """The tables are missing, or older or newer than this program."""
 
     code = "not_set_up"
     exit_status = 5
 
 
 class Busy(BookingError):
-    """Too much was going on at the same time; what did not get through changed nothing, and trying again makes sense."""
+    """Too many changes at the same time, or a timeout; nothing was changed, and the command can be run again."""
 
     code = "busy"
     exit_status = 6
 
 
 class OutcomeUnknown(BookingError):
-    """The connection broke during COMMIT, and the database did not come back in time to be asked what happened.
+    """The connection broke during COMMIT, and whether the change was committed could not be resolved.
 
-    `request_id` is what the change can be recognized by when the command is repeated, and None where it has nothing of the
-    kind. `advice` is what to do instead of repeating the command, where that could undo what somebody else did.
+    `request_id` is the idempotency key for running the command again, or None. `advice` is what to do instead of running it
+    again, where that could overwrite a later change.
     """
 
     code = "outcome_unknown"
     exit_status = 6
     sentence_with_advice = (
-        "The connection to the database broke while the change was being committed, and whether it was made cannot be "
-        "told any more."
+        "The connection to the database broke while the change was being committed, and it is not known whether the change "
+        "was saved."
     )
     sentence = (
         "The connection to the database broke while the change was being committed, and the database did not come back "
-        "in time: it is not known whether the change was made."
+        "in time: it is not known whether the change was saved."
     )
 
     def __init__(self, request_id: str | None, advice: str | None = None) -> None:
@@ -172,8 +184,8 @@ class Interrupted(BookingError):
 
 
 class InterruptedInDoubt(OutcomeUnknown):
-    """Ctrl-C, pressed before the answer to COMMIT was there."""
+    """Ctrl-C, pressed before COMMIT was answered."""
 
     code = Interrupted.code
     exit_status = Interrupted.exit_status
-    sentence = "Interrupted while the change was being committed; it is not known whether it was made."
+    sentence = "Interrupted while the change was being committed; it is not known whether it was saved."

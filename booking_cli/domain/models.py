@@ -1,9 +1,9 @@
-"""What the commands show. The fields, in this order, are the contract with scripts; a test holds them.
+"""What the commands show. The fields, in this order, are the contract with scripts; a test checks them.
 
 Instants (`…_at`) are timezone-aware and in the clinic's zone; `date` and `time` are the clinic's wall clock. Compare and sort
-instants by their `timestamp()`: of two in the same zone, Python compares the wall clocks, and an hour of autumn comes twice.
+instants by their `timestamp()`: for two instants in one zone Python compares the wall clocks, and an hour of autumn repeats.
 
-Named tuples and not dataclasses: a frozen dataclass takes ten times as long to make, and six times as long to define.
+Named tuples and not dataclasses: a frozen dataclass takes ten times as long to create, and six times as long to define.
 """
 
 import datetime as dt
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Clinic(NamedTuple):
-    """What holds for the whole clinic: its name, its clock, and for how many minutes a slot is held."""
+    """Clinic-wide settings: name, time zone, and for how many minutes a slot is held."""
 
     name: str
     timezone: str
@@ -21,7 +21,7 @@ class Clinic(NamedTuple):
 
 
 class Doctor(NamedTuple):
-    """Somebody who has slots. `version` counts the changes, from 1."""
+    """A doctor. `version` counts the changes, from 1."""
 
     id: int
     name: str
@@ -35,7 +35,7 @@ class Doctor(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A doctor's time that can be booked. `status` is free, held or booked; `booking_id` is what holds or books it."""
+    """A doctor's time that can be booked. `status` is free, held or booked; `booking_id` is the booking that holds or books it."""
 
     id: int
     doctor_id: int
@@ -48,6 +48,19 @@ class Slot(NamedTuple):
     ends_at: dt.datetime
     status: str
     booking_id: int | None
+
+
+class Patient(NamedTuple):
+    """A registered patient, with an email address, a phone number or both. `version` counts the changes, from 1."""
+
+    id: int
+    name: str
+    email: str | None
+    phone: str | None
+    note: str | None
+    version: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
 
 
 class Booking(NamedTuple):
@@ -63,8 +76,9 @@ class Booking(NamedTuple):
     time: dt.time
     minutes: int
     starts_at: dt.datetime
+    patient_id: int
     patient_name: str
-    patient_email: str
+    patient_email: str | None
     patient_phone: str | None
     status: str
     hold_expires_at: dt.datetime | None
@@ -76,20 +90,47 @@ class Booking(NamedTuple):
     version: int
 
 
-# The code of a line that was not refused itself, where all lines or none were to be booked.
+class PatientDetails(NamedTuple):
+    """A patient with their bookings: those to come, the next first, and the past ones, the latest first."""
+
+    id: int
+    name: str
+    email: str | None
+    phone: str | None
+    note: str | None
+    version: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    coming: list[Booking]
+    past: list[Booking]
+
+
+class PatientChange(NamedTuple):
+    """One change of a patient's record: when, who, and what was registered, updated or merged."""
+
+    patient_id: int
+    at: dt.datetime
+    actor: str
+    change: str
+    details: str
+
+
+# The code of a row that was not rejected itself, in a file of which all rows or none were to be booked.
 NOT_MADE = "not_made"
 
 
-class LineAnswer(NamedTuple):
-    """What became of one line of `book --from`. Where it was booked, `code` and `message` are None.
+class RowResult(NamedTuple):
+    """The result of one row of `book --from`. Where the row was booked, `code` is None, and `message` a notice or None.
 
-    Otherwise they say why not, the booking's own fields are None, and so is what could not be read from a bad line.
+    Otherwise they say why not, and the booking's own fields are None, like the fields of a row that could not be parsed.
     """
 
     line: int
     slot_id: int | None
+    patient_id: int | None
     patient_name: str | None
     patient_email: str | None
+    patient_phone: str | None
     request_id: str | None
     booking_id: int | None
     reference: str | None
@@ -112,7 +153,7 @@ class HistoryEntry(NamedTuple):
 
 
 class BulkResult(NamedTuple):
-    """What `slots bulk` did with the times it planned; `planned` is the sum of the other four counts."""
+    """The result of `slots bulk`; `planned` is the sum of the other four counts."""
 
     planned: int
     created: int
@@ -174,7 +215,7 @@ class DayStats(NamedTuple):
 
 
 class Violation(NamedTuple):
-    """A promise that the data breaks: which one, and where."""
+    """A violated invariant: which check found it, and where."""
 
     check: str
     message: str
@@ -189,13 +230,13 @@ class Migration(NamedTuple):
 
 
 class Address(NamedTuple):
-    """Where the database is, without the password."""
+    """The address of the database, without the password."""
 
     url: str
 
 
 class DatabaseStatus(NamedTuple):
-    """What the keeper of the database wants to know first; sizes are in bytes, and unknown where it does not run."""
+    """The state of the database for its administrator; sizes are in bytes, and None where the server is stopped."""
 
     kind: str
     running: bool
@@ -211,7 +252,7 @@ class DatabaseStatus(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """A role of the database that has the rights of a kind of user; `member` is the login that was made one of them."""
+    """A role with the rights of an operator or a reader; `member` is the login that was granted the role."""
 
     role: str
     kind: str

@@ -1,20 +1,19 @@
-"""Booking references: short, random, made to be read out on the telephone, with a check character.
+"""Booking references: short, random, for reading out on the telephone, with a check character.
 
 A reference is seven random characters and one check character, written in two groups of four: `K7QF-2M9T`. The alphabet
-has 31 characters: the digits without 0, and the letters without I, L, O and U, so that nothing is mistaken for anything
-else and few words come about. 31 is a prime, so a weighted sum modulo 31 (the principle of ISBN-10) catches every single
-wrong character and every exchange of two.
+has 31 characters: the digits without 0, and the letters without I, L, O and U, which are easily confused or form words. 31 is
+a prime, so a weighted sum modulo 31 (the principle of ISBN-10) detects every single wrong character and every exchange of two.
 """
 
 import os
 
 ALPHABET = "123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 8
-# Of so many bits the remainder is as good as evenly spread.
+# With so many bits, the remainders are evenly distributed for practical purposes.
 _DRAWN_BYTES = 16
 _INVERSE = pow(LENGTH, -1, len(ALPHABET))
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
-# Read as letters, these can only be the digit 1; no other character is open to misreading.
+# I and L are not in the alphabet and can only be a misread 1.
 _MISREAD = str.maketrans({"I": "1", "L": "1", "-": None, " ": None})
 
 
@@ -24,10 +23,10 @@ def new_reference() -> str:
 
 
 def new_references(count: int) -> list[str]:
-    """Return so many random references, no two of them the same."""
+    """Return `count` different random references."""
     made: dict[str, None] = {}
     while missing := count - len(made):
-        # To draw once is many times faster than for each character.
+        # One call is many times faster than one for each character.
         drawn = os.urandom(_DRAWN_BYTES * missing)
         for at in range(0, len(drawn), _DRAWN_BYTES):
             reference = _reference(int.from_bytes(drawn[at : at + _DRAWN_BYTES]))
@@ -37,12 +36,12 @@ def new_references(count: int) -> list[str]:
 
 
 def new_request_id() -> str:
-    """Return an id for a request whose user gave none."""
+    """Return a new idempotency key."""
     return os.urandom(16).hex()
 
 
 def parse_reference(text: str) -> str | None:
-    """Return the reference in its one written form, or None where `text` is not one or was misheard.
+    """Return the reference in its normal form, or None where `text` is none or its check character is wrong.
 
     Case, spaces and hyphens do not matter; I and L are read as 1.
     """
@@ -57,7 +56,7 @@ def parse_reference(text: str) -> str | None:
 
 
 def _reference(number: int) -> str:
-    """Return the reference of a number, of which only the remainder counts."""
+    """Return the reference for a random number."""
     characters, total = "", 0
     for weight in range(1, LENGTH):
         number, value = divmod(number, len(ALPHABET))

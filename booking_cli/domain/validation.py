@@ -1,10 +1,11 @@
-"""What people type, checked strictly: text in, value out, or `InvalidInput` with a sentence that helps.
+"""Parses and checks arguments: text in, value out, or `InvalidInput` with a sentence that says what is allowed.
 
 Only ASCII digits count as digits: `int` and `float` would also read `٣`, `1_000` and `nan`.
 """
 
 import re
 import unicodedata
+from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -16,25 +17,19 @@ MAX_HOLD_MINUTES = 1440
 _QUOTED_LENGTH = 60
 # RFC 5321 allows a path of 256 characters, its two angle brackets included.
 _LONGEST_EMAIL = 254
-# Far narrower than RFC 5321: no capital before the @-sign (the library writes some names there in lower case), no two hyphens
-# together in the domain (that is how other alphabets are written).
-_PLAIN_EMAIL = re.compile(
-    r"(?P<local>(?=[^@]{1,64}@)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*)"
-    r"@(?P<domain>(?!.*--)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?P<top>[A-Za-z]{2,63}))"
-)
-# RFC 6761 and its like reserve these; the library knows what to say of them.
-_SPECIAL_DOMAINS = ("arpa", "invalid", "local", "localhost", "onion", "test")
+# Shorter digits are more likely the number of a record.
+_SHORTEST_PHONE = 7
 
 
 def quote(text: str) -> str:
-    """Return `text` for use in a sentence: in quotes, and cut where it is very long."""
+    """Return `text` in quotes, shortened where it is very long."""
     if len(text) > _QUOTED_LENGTH:
         text = text[:_QUOTED_LENGTH] + "…"
     return f"'{text}'"
 
 
 class DoctorKey(NamedTuple):
-    """Which doctor is meant: a number or an email address."""
+    """A doctor's number or email address."""
 
     id: int | None = None
     email: str | None = None
@@ -44,7 +39,7 @@ class DoctorKey(NamedTuple):
 
 
 class BookingKey(NamedTuple):
-    """Which booking is meant: a number or a reference."""
+    """A booking's number or reference."""
 
     id: int | None = None
     reference: str | None = None
@@ -53,18 +48,29 @@ class BookingKey(NamedTuple):
         return str(self.id) if self.reference is None else self.reference
 
 
+class PatientKey(NamedTuple):
+    """A patient's number, email address or phone number."""
+
+    id: int | None = None
+    email: str | None = None
+    phone: str | None = None
+
+    def __str__(self) -> str:
+        return self.email or self.phone or str(self.id)
+
+
 def parse_id(text: str) -> int:
-    """Return the number of a record: 1 to 2^63 - 1."""
+    """Parse the number of a record: 1 to 2^63 - 1."""
     value = _whole_number(text)
     if value is None or value < 1:
-        raise InvalidInput(f"{quote(text)} is not a number that the book gives; such a number looks like 42.")
+        raise InvalidInput(f"{quote(text)} is not the number of a record; such a number looks like 42.")
     if value > MAX_BIGINT:
-        raise InvalidInput(f"{quote(text)} is larger than any number that the book gives.")
+        raise InvalidInput(f"{quote(text)} is larger than any number of a record.")
     return value
 
 
 def parse_doctor(text: str) -> DoctorKey:
-    """Return which doctor is meant by a number or an email address."""
+    """Parse a doctor's number or email address."""
     text = text.strip()
     if "@" in text:
         return DoctorKey(email=parse_email(text))
@@ -75,8 +81,24 @@ def parse_doctor(text: str) -> DoctorKey:
     return DoctorKey(id=parse_id(text))
 
 
+def parse_patient(text: str) -> PatientKey:
+    """Parse a patient's number, email address or phone number; digits alone can be a number or a phone number."""
+    text = text.strip()
+    if "@" in text:
+        return PatientKey(email=parse_email(text))
+    phone = parse_phone(text) if len(re.sub("[^0-9]", "", text)) >= _SHORTEST_PHONE else None
+    if _whole_number(text) is not None and not (phone and text.startswith("0")):
+        return PatientKey(id=parse_id(text), phone=phone)
+    if phone is None:
+        raise InvalidInput(
+            f"{quote(text)} is neither a patient's number, nor an email address, nor a phone number; "
+            "see 'booking patients list'."
+        )
+    return PatientKey(phone=phone)
+
+
 def parse_booking(text: str) -> BookingKey:
-    """Return which booking is meant by a number or a reference; a misheard reference is refused."""
+    """Parse a booking's number or reference; a misheard reference is refused."""
     text = text.strip()
     if re.fullmatch("[0-9]+", text):
         return BookingKey(id=parse_id(text))
@@ -84,13 +106,13 @@ def parse_booking(text: str) -> BookingKey:
     if reference is None:
         raise InvalidInput(
             f"{quote(text)} is neither a booking's number nor a valid reference: "
-            "a reference looks like K7QF-2M9T, and its last character shows whether the others were heard right."
+            "a reference looks like K7QF-2M9T, and its last character checks the others."
         )
     return BookingKey(reference=reference)
 
 
 def parse_count(text: str) -> int:
-    """Return how many rows are wanted: 1 or more."""
+    """Parse a number of rows: 1 or more."""
     value = _whole_number(text)
     if value is None or not 1 <= value <= MAX_BIGINT - 1:
         raise InvalidInput(f"{quote(text)} is not a whole number from 1 up.")
@@ -98,7 +120,7 @@ def parse_count(text: str) -> int:
 
 
 def parse_version(text: str) -> int:
-    """Return the version of a record: 1 or more."""
+    """Parse the version of a record: 1 or more."""
     value = _whole_number(text)
     if value is None or not 1 <= value < 2**31:
         raise InvalidInput(f"{quote(text)} is not a version; a version is a whole number from 1 up.")
@@ -106,7 +128,7 @@ def parse_version(text: str) -> int:
 
 
 def parse_slot_minutes(text: str) -> int:
-    """Return the length of a slot in minutes: 5 to 480."""
+    """Parse the length of a slot in minutes: 5 to 480."""
     value = _whole_number(text)
     if value is None or not 5 <= value <= 480:
         raise InvalidInput(f"{quote(text)} is not a length for a slot; use 5 to 480 minutes.")
@@ -114,14 +136,12 @@ def parse_slot_minutes(text: str) -> int:
 
 
 def parse_hold_minutes(text: str) -> Decimal:
-    """Return for how many minutes a slot is held: more than 0, at most 1440, decimals allowed."""
+    """Parse for how many minutes a slot is held: more than 0, at most 1440, decimals allowed."""
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text.strip()):
         value = Decimal(text.strip())
         if 0 < value <= MAX_HOLD_MINUTES:
             return value
-    raise InvalidInput(
-        f"{quote(text)} is not a time to hold a slot; use minutes above 0 and up to 1440, such as 2 or 0.5."
-    )
+    raise InvalidInput(f"{quote(text)} is not a hold time; use minutes above 0 and up to 1440, such as 2 or 0.5.")
 
 
 def parse_text(text: str, what: str, longest: int) -> str:
@@ -131,7 +151,7 @@ def parse_text(text: str, what: str, longest: int) -> str:
         raise InvalidInput(f"{what} must not be empty.")
     if len(text) > longest:
         raise InvalidInput(f"{what} must not be longer than {longest} characters; this has {len(text)}.")
-    if text.isprintable():  # nearly always, and then none of what follows can be
+    if text.isprintable():  # the usual case; the characters below are not printable
         return text
     for character in text:
         if unicodedata.category(character) in ("Cc", "Zl", "Zp"):
@@ -139,37 +159,25 @@ def parse_text(text: str, what: str, longest: int) -> str:
         if unicodedata.category(character) == "Cs":
             raise InvalidInput(f"{what} is not valid UTF-8 text: {quote(text)}.")
     if all(unicodedata.category(character) in ("Cf", "Zs") for character in text):
-        raise InvalidInput(f"{what} must have something in it that can be seen.")
+        raise InvalidInput(f"{what} must contain a visible character.")
     return text
 
 
-def parse_name(text: str) -> str:
-    """Return a person's name: 1 to 200 characters."""
-    return parse_text(text, "A name", 200)
+def _text_parser(what: str, longest: int) -> Callable[[str], str]:
+    return lambda text: parse_text(text, what, longest)
 
 
-def parse_specialization(text: str) -> str:
-    """Return a specialization: 1 to 200 characters."""
-    return parse_text(text, "A specialization", 200)
-
-
-def parse_reason(text: str) -> str:
-    """Return a reason: 1 to 500 characters."""
-    return parse_text(text, "A reason", 500)
-
-
-def parse_request_id(text: str) -> str:
-    """Return the key that makes a request happen once: 1 to 200 characters."""
-    return parse_text(text, "A request id", 200)
-
-
-def parse_search(text: str) -> str:
-    """Return a text to search for: 1 to 200 characters."""
-    return parse_text(text, "A search text", 200)
+parse_name = _text_parser("A name", 200)
+parse_specialization = _text_parser("A specialization", 200)
+parse_reason = _text_parser("A reason", 500)
+parse_note = _text_parser("A note", 500)
+parse_request_id = _text_parser("A request id", 200)
+parse_search = _text_parser("A search text", 200)
+parse_login = _text_parser("The name of a login", 63)
 
 
 def parse_phone(text: str) -> str:
-    """Return a phone number: 3 to 25 characters of digits, spaces and `+-().x`, at least one of them a digit."""
+    """Parse a phone number: 3 to 25 characters of digits, spaces and `+-().x`, at least one of them a digit."""
     text = text.strip()
     if not re.fullmatch(r"[0-9 +\-().x]{3,25}", text) or not re.search("[0-9]", text):
         raise InvalidInput(
@@ -179,22 +187,20 @@ def parse_phone(text: str) -> str:
     return text
 
 
-def parse_phone_or_nothing(text: str) -> str:
-    """Return a phone number, or an empty text, which removes the one that is there."""
-    return parse_phone(text) if text.strip() else ""
+def or_empty(parse: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a parser that also accepts an empty text, which removes the old value."""
+    return lambda text: parse(text) if text.strip() else ""
 
 
 def parse_email(text: str) -> str:
     """Return an email address in its normal form: the domain in lower case. No name server is asked."""
-    text = text.strip()
-    if plain := _plain_email(text):
-        return plain
     from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
-    # The networks of many clinics are under .local; this is the library's own way to allow it.
+    # Many clinics' networks are under .local; the library documents this way to allow it.
     if "local" in SPECIAL_USE_DOMAIN_NAMES:
         SPECIAL_USE_DOMAIN_NAMES.remove("local")
-    if len(text) > _LONGEST_EMAIL:  # the library takes seconds for what is very long
+    text = text.strip()
+    if len(text) > _LONGEST_EMAIL:  # the library takes seconds for very long texts
         raise InvalidInput(f"{quote(text)} is not an email address: it has more than {_LONGEST_EMAIL} characters.")
     try:
         address = validate_email(text, check_deliverability=False, globally_deliverable=False, test_environment=True)
@@ -205,18 +211,7 @@ def parse_email(text: str) -> str:
     return address.normalized
 
 
-def _plain_email(text: str) -> str | None:
-    """Return the normal form of an address that is valid at first sight, as nearly all are, or None.
-
-    To load the library takes longer than to book, and it decides about the rest.
-    """
-    match = _PLAIN_EMAIL.fullmatch(text)
-    if match is None or len(text) > _LONGEST_EMAIL or match["top"].lower() in _SPECIAL_DOMAINS:
-        return None
-    return f"{match['local']}@{match['domain'].lower()}"
-
-
 def _whole_number(text: str) -> int | None:
-    # 30 digits exceed every bound there is; int() refuses texts of many thousand digits with an error of its own.
+    # No bound has 30 digits; int() raises another error for texts of many thousand digits.
     text = text.strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 30 else None

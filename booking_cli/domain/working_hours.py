@@ -1,7 +1,7 @@
-"""Working hours, breaks and clock changes → the times of slots. Pure: no clock, no database.
+"""Plans slots from working hours, breaks and clock changes. Pure: no clock, no database.
 
-A local time that does not exist is never made into another one, and one that comes twice is never guessed (PEP 495
-calls them a gap and a fold). A slot lasts its minutes in real time.
+A local time that a clock change skips (a gap, in PEP 495) is never replaced by another, and one that occurs twice (a fold) is
+never guessed. The length of a slot is elapsed time.
 """
 
 import datetime as dt
@@ -25,7 +25,7 @@ class Hours(NamedTuple):
     breaks: Sequence[Break] = ()
 
     def starts(self) -> Iterator[int]:
-        """Yield when each slot starts, in minutes since midnight; breaks cut, and work begins anew after each."""
+        """Yield the start of each slot, in minutes since midnight; after a break, slots start at its end."""
         time = self.start
         for pause in [*sorted(self.breaks), Break(self.end, MINUTES_OF_A_DAY)]:
             while time + self.minutes <= min(pause.start, self.end):
@@ -36,28 +36,21 @@ class Hours(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """The instants at which slots start, and what a clock change did to the others, one sentence each."""
+    """The starts of the slots, and a sentence for each effect of a clock change."""
 
     starts: list[dt.datetime] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
 
 def plan(dates: Iterable[dt.date], hours: Hours, zone: ZoneInfo) -> Plan:
-    """Return the slots of the working days `dates` in the clinic's `zone`, in UTC and in order.
+    """Return the slots of working days in the clinic's time zone, in UTC and in order.
 
-    A time that a clock change skips is left out, and so is a slot during which the clock jumps forward, because it would
-    run into the next. An hour that comes twice is used once, the first time.
+    Left out are times that a clock change skips, and slots during which the clock goes forward, which would overlap the next.
+    Of an hour that occurs twice, the first is used.
     """
     result = Plan()
     starts = list(hours.starts())
-    since_first = [(start - starts[0]) * _MINUTE for start in starts]
-    for date in dates if starts else ():
-        first = wall_clock(date, starts[0])
-        # On nearly all days the clock does not change between the first slot and the last.
-        if (offset := _undisturbed(first, starts[-1] - starts[0] + hours.minutes, zone)) is not None:
-            begin = (first - offset).replace(tzinfo=dt.UTC)
-            result.starts += [begin + later for later in since_first]
-            continue
+    for date in dates:
         skipped, cut, twice = [], [], []
         for start in starts:
             local = wall_clock(date, start)
@@ -72,7 +65,7 @@ def plan(dates: Iterable[dt.date], hours: Hours, zone: ZoneInfo) -> Plan:
                 result.starts.append(instant)
         if skipped:
             result.remarks.append(
-                f"{date} has no {_listed(skipped)}: the clock goes forward, so no slot was planned there."
+                f"{date} has no {_listed(skipped)}, because the clock goes forward; no slot was planned then."
             )
         if cut:
             result.remarks.append(f"{date}: no slot at {_listed(cut)}, because the clock goes forward during it.")
@@ -84,7 +77,7 @@ def plan(dates: Iterable[dt.date], hours: Hours, zone: ZoneInfo) -> Plan:
 def instant_of(date: dt.date, time: int, zone: ZoneInfo) -> dt.datetime:
     """Return the instant, in UTC, at which the clock in `zone` shows `time` (minutes since midnight) on `date`.
 
-    Raises `InvalidInput` where it never does, or does so twice.
+    Raises InvalidInput where that time is skipped or occurs twice.
     """
     local = wall_clock(date, time)
     if not exists(local, zone):
@@ -92,7 +85,7 @@ def instant_of(date: dt.date, time: int, zone: ZoneInfo) -> dt.datetime:
     if comes_twice(local, zone):
         raise InvalidInput(
             f"{date} has {clock(time)} twice in {zone.key}: the clock goes back. Choose another time, "
-            "or let 'booking slots bulk' make the first of the two."
+            "or use 'booking slots bulk', which takes the first of the two."
         )
     return _instant(local, zone)
 
@@ -103,39 +96,24 @@ def start_of_day(date: dt.date, zone: ZoneInfo) -> dt.datetime:
 
 
 def wall_clock(date: dt.date, time: int) -> dt.datetime:
-    """Return what the clock on the wall shows `time` minutes after midnight, without a zone."""
+    """Return the local time `time` minutes after midnight, without a time zone."""
     return dt.datetime.combine(date, dt.time()) + time * _MINUTE
 
 
 def exists(local: dt.datetime, zone: ZoneInfo) -> bool:
-    """Tell whether the clock in `zone` ever shows `local`."""
+    """Return whether the clock in `zone` shows `local` at all."""
     return _instant(local, zone).astimezone(zone).replace(tzinfo=None) == local
 
 
 def comes_twice(local: dt.datetime, zone: ZoneInfo) -> bool:
-    """Tell whether the clock in `zone` shows `local` twice."""
+    """Return whether the clock in `zone` shows `local` twice."""
     second = local.replace(tzinfo=zone, fold=1).astimezone(dt.UTC)
     return exists(local, zone) and second > _instant(local, zone)
 
 
 def _instant(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:
-    # fold=0: the first of two; within a gap, the offset that held before it.
+    # fold=0 is the first of two instants, and in a gap the offset from before it.
     return local.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
-
-
-def _undisturbed(local: dt.datetime, minutes: int, zone: ZoneInfo) -> dt.timedelta | None:
-    """Return the offset that holds for some minutes, less than a day, from `local` on, or None where the clock may change.
-
-    Since 2000 no zone's clock has changed twice in less than a week (IANA time zone database, 2026).
-    """
-    begin = local.replace(tzinfo=zone)
-    end = begin + (minutes - 1) * _MINUTE  # on the wall clock
-    offset = begin.utcoffset()
-    # Only in a gap and in a fold do the two offsets of a time differ (PEP 495).
-    for other in (begin.replace(fold=1), end, end.replace(fold=1)):
-        if other.utcoffset() != offset:
-            return None
-    return offset
 
 
 def _jumps_forward(start: dt.datetime, minutes: int, zone: ZoneInfo) -> bool:

@@ -1,8 +1,7 @@
-"""Files of bookings, CSV or NDJSON, read line by line in bounded memory.
+"""Reads import files of bookings, CSV or NDJSON, row by row in bounded memory.
 
-A CSV record may go on over several lines within quotes, and counts as the line on which it begins. That is why a quote that
-is never closed takes the lines after it along: they are not read as lines of their own, because somebody's name must never
-become a booking.
+A CSV row can span several lines within quotes, and has the number of its first line. A file whose lines cannot be told apart
+any more, because a line is too long or a quote is not closed, is not read further: quoted text must not become a booking.
 """
 
 import csv
@@ -11,148 +10,110 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NoReturn
 
 from booking_cli.domain.errors import InvalidInput
-from booking_cli.domain.references import new_request_id
 from booking_cli.domain.validation import quote
-from booking_cli.importing.rows import OPTIONAL, REQUIRED, BadLine, Line, wish
+from booking_cli.importing.rows import OPTIONAL, REQUIRED, ImportOptions, ImportRow, parse_row
 
-# Of one record, its line ends included.
+# Of one line, and of one field in quotes.
 LONGEST_BYTES = 65_536
-_TOO_LONG = f"A line must not be longer than {LONGEST_BYTES} bytes."
 _BOM = b"\xef\xbb\xbf"
+_COLUMNS = REQUIRED + OPTIONAL
+_KNOWN = f"{', '.join(REQUIRED)}, and optionally {', '.join(OPTIONAL)}"
 
 
-def read(file: BinaryIO, *, confirms: bool) -> Iterator[Line]:
-    """Return the lines of a file; raises InvalidInput at once where its header does not fit.
-
-    While they are read, Unreadable is raised where the file cannot be read on.
-
-    `confirms` is what a line means that does not say whether to confirm.
-    """
-    source = _Source(file)
-    first = source.look_ahead()
-    run = new_request_id()
-    if first.lstrip().startswith(b"{"):
-        return _json_lines(source, confirms, run)
-    if first.lstrip().startswith(b"["):
-        raise InvalidInput("This is a JSON array; what is read is NDJSON, an object on each line, or CSV.")
-    reader = csv.reader(source, strict=True)
-    return _csv_lines(source, reader, _columns(source, reader), confirms, run) if first else iter(())
+def read(file: BinaryIO, options: ImportOptions) -> Iterator[ImportRow]:
+    """Return the rows of a file; raises InvalidInput for a wrong header at once, and Unreadable later."""
+    lines = _Lines(file)
+    first = lines.skip_blank()
+    if first.startswith(b"["):
+        raise InvalidInput("This is a JSON array; use NDJSON, with an object on each line, or CSV.")
+    if first.startswith(b"{"):
+        return _json_rows(lines, options)
+    csv.field_size_limit(LONGEST_BYTES)
+    reader = csv.reader(lines.as_text(), strict=True)
+    return _csv_rows(lines, reader, _header(reader), options) if first else iter(())
 
 
 class Unreadable(InvalidInput):
-    """The file cannot be read on."""
+    """The rest of the file cannot be read."""
 
 
-class _TooLong(Exception):
-    """A record is longer than it may be; what was read of it is gone."""
-
-
-class _Source:
-    """The physical lines of a file as text, counted from 1, and bounded from where a record begins."""
+class _Lines:
+    """The lines of a file; `number` is that of the last one."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._ahead = b""
-        self._size = self._quotes = 0
-        self._ends = True
+        self._next: bytes | None = None
         self.number = 0
 
-    def look_ahead(self) -> bytes:
-        """Return the beginning of the first line that is not blank, without a byte order mark; empty where there is none."""
-        line = self._readline().removeprefix(_BOM)
+    def skip_blank(self) -> bytes:
+        """Skip a byte order mark and blank lines; return the next line without leading spaces, empty at the end."""
+        line = self._read().removeprefix(_BOM)
         while line and not line.strip():
-            self.number += line.endswith(b"\n")
-            line = self._readline()
-        self._ahead = line
-        return line
-
-    def begin_record(self) -> int:
-        """Return the number of the line on which the next record begins."""
-        self._size = self._quotes = 0
-        return self.number + 1
-
-    def next_line(self) -> bytes:
-        """Return the next line, empty at the end; raises _TooLong where the record becomes too long."""
-        line, self._ahead = self._ahead or self._readline(), b""
-        if line:
             self.number += 1
-            self._size += len(line)
-            if self._size > LONGEST_BYTES:
-                self._quotes += line.count(b'"')
-                self._ends = line.endswith(b"\n")
-                raise _TooLong
-        return line
+            line = self._read()
+        self._next = line
+        return line.lstrip()
 
-    def skip_line(self) -> None:
-        """Read up to the end of the line that was too long."""
-        while not self._ends and (piece := self._readline()):
-            self._quotes += piece.count(b'"')
-            self._ends = piece.endswith(b"\n")
-
-    def skip_record(self) -> None:
-        """Read up to where the quotes of a record are closed that was too long."""
-        self.skip_line()
-        while self._quotes % 2 and (piece := self._readline()):
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            line, self._next = self._read() if self._next is None else self._next, None
+            if not line:
+                return
             self.number += 1
-            self._quotes += piece.count(b'"')
-            self._ends = piece.endswith(b"\n")
-            self.skip_line()
+            yield line
 
-    def __iter__(self) -> "_Source":
-        return self
+    def as_text(self) -> Iterator[str]:
+        """Yield the lines as text. Invalid UTF-8 becomes surrogates, which every field's parser rejects."""
+        return (line.decode("utf-8", "surrogateescape") for line in self)
 
-    def __next__(self) -> str:
-        line = self.next_line()
-        if not line:
-            raise StopIteration
-        self._quotes += line.count(b'"')
-        # What is no UTF-8 becomes half a surrogate pair, which no name, address or number may contain.
-        return line.decode("utf-8", "surrogateescape")
-
-    def _readline(self) -> bytes:
+    def _read(self) -> bytes:
         try:
-            return self._file.readline(LONGEST_BYTES + 1)
+            line = self._file.readline(LONGEST_BYTES + 1)
         except OSError as error:
-            raise Unreadable(f"The file cannot be read on after line {self.number}: {error.strerror}.") from None
+            raise Unreadable(f"Reading the file failed after line {self.number}: {error.strerror}.") from None
+        if len(line) > LONGEST_BYTES:
+            raise Unreadable(
+                f"Line {self.number + 1} is longer than {LONGEST_BYTES} bytes; it and later lines were not booked."
+            )
+        return line
 
 
-def _columns(source: _Source, reader: "Iterator[list[str]]") -> list[str]:
-    """Return the names in the header of a CSV file; raises InvalidInput where they do not fit."""
-    known = f"{', '.join(REQUIRED)}, and perhaps {', '.join(OPTIONAL)}"
-    source.begin_record()
+def _header(reader: "Iterator[list[str]]") -> list[str]:
+    """Return the column names of a CSV file; raises InvalidInput where they are wrong."""
     try:
         names = [name.strip() for name in next(reader)]
-    except (csv.Error, _TooLong):
-        raise InvalidInput(f"The first line is no header; it names the columns: {known}.") from None
+    except csv.Error:
+        raise InvalidInput(f"The first line is not a header; it must name the columns: {_KNOWN}.") from None
     if any("\udc80" <= character <= "\udcff" or character == "\0" for character in "".join(names)):
         raise InvalidInput("The file is not UTF-8 text.")
-    if unknown := [name for name in names if name not in REQUIRED + OPTIONAL]:
+    if unknown := [name for name in names if name not in _COLUMNS]:
         raise InvalidInput(
-            f"The first line has {quote(unknown[0])}, which is no column; the columns are {known}, between commas."
+            f"The first line has the unknown column {quote(unknown[0])}; the columns are {_KNOWN}, separated by commas."
         )
     if missing := [name for name in REQUIRED if name not in names]:
-        raise InvalidInput(f"The first line does not name the column {missing[0]}; the columns are {known}.")
+        raise InvalidInput(f"The first line lacks the column {missing[0]}; the columns are {_KNOWN}.")
     if len(set(names)) < len(names):
         raise InvalidInput("The first line names a column twice.")
     return names
 
 
-def _csv_lines(
-    source: _Source, reader: "Iterator[list[str]]", columns: Sequence[str], confirms: bool, run: str
-) -> Iterator[Line]:
-    # One more field, which is empty, stands for the columns that the file does not have.
-    places = [columns.index(name) if name in columns else len(columns) for name in REQUIRED + OPTIONAL]
-    slot, name, email, phone, confirm, request = places
+def _csv_rows(
+    lines: _Lines, reader: "Iterator[list[str]]", columns: Sequence[str], options: ImportOptions
+) -> Iterator[ImportRow]:
+    # Columns that the file lacks are read from an additional, empty field.
+    slot, name, email, phone, confirm, request = (
+        columns.index(column) if column in columns else len(columns) for column in _COLUMNS
+    )
     while True:
-        number = source.begin_record()
+        number = lines.number + 1
         try:
             fields = next(reader)
             if len(fields) < 2 and not "".join(fields).strip():
                 continue
             if len(fields) != len(columns):
-                raise InvalidInput(f"This line has {len(fields)} fields, and the first line has {len(columns)}.")
+                raise InvalidInput(f"This row has {len(fields)} fields, but the header has {len(columns)}.")
             fields.append("")
-            yield wish(
+            yield parse_row(
                 number,
                 fields[slot],
                 fields[name],
@@ -160,78 +121,53 @@ def _csv_lines(
                 fields[phone],
                 fields[confirm],
                 fields[request],
-                confirms=confirms,
-                run=run,
+                options,
             )
         except StopIteration:
             return
         except Unreadable:
             raise
         except InvalidInput as error:
-            yield BadLine(number, str(error))
+            yield ImportRow(number, None, str(error))
         except csv.Error as error:
-            yield BadLine(number, _wrong_csv(error, number, source.number))
-        except _TooLong:
-            source.skip_record()
-            yield BadLine(number, _TOO_LONG + _swallowed(number, source.number))
+            unclosed = lines.number > number or "end of data" in str(error)
+            problem = "a quote is not closed" if unclosed else str(error)
+            raise Unreadable(
+                f"The row on line {number} is not valid CSV: {problem}. It and later rows were not booked."
+            ) from None
 
 
-def _wrong_csv(error: csv.Error, first: int, last: int) -> str:
-    if "unexpected end of data" in str(error):
-        return "The quote that is opened here is never closed." + _swallowed(first, last)
-    return f"This line is no CSV: {error}." + _swallowed(first, last)
+def _json_rows(lines: _Lines, options: ImportOptions) -> Iterator[ImportRow]:
+    decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_reject_constant)
+    for line in lines:
+        if line.strip():
+            try:
+                yield _json_row(lines.number, decoder, line, options)
+            except InvalidInput as error:
+                yield ImportRow(lines.number, None, str(error))
 
 
-def _swallowed(first: int, last: int) -> str:
-    return f" What is within quotes reaches to line {last}, so none of these lines was read." if last > first else ""
-
-
-def _json_lines(source: _Source, confirms: bool, run: str) -> Iterator[Line]:
-    decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
-    while True:
-        number = source.begin_record()
-        try:
-            line = source.next_line()
-            if not line:
-                return
-            if line.strip():
-                yield _json_wish(number, decoder, line, confirms, run)
-        except Unreadable:
-            raise
-        except InvalidInput as error:
-            yield BadLine(number, str(error))
-        except _TooLong:
-            source.skip_line()
-            yield BadLine(number, _TOO_LONG)
-
-
-def _json_wish(number: int, decoder: json.JSONDecoder, line: bytes, confirms: bool, run: str) -> Line:
+def _json_row(number: int, decoder: json.JSONDecoder, line: bytes, options: ImportOptions) -> ImportRow:
     try:
         given = decoder.decode(line.decode("utf-8"))
     except UnicodeDecodeError:
         raise InvalidInput("This line is not UTF-8 text.") from None
     except json.JSONDecodeError as error:
-        raise InvalidInput(f"This line is no JSON: {error.msg} at character {error.pos + 1}.") from None
-    except (RecursionError, ValueError):  # nested without end, or a number of many thousand digits
-        raise InvalidInput("This line is no JSON that makes sense here.") from None
+        raise InvalidInput(f"This line is not valid JSON: {error.msg} at character {error.pos + 1}.") from None
+    except (RecursionError, ValueError):  # nested too deeply, or a number of many thousand digits
+        raise InvalidInput("This line is not valid JSON for a booking.") from None
     if not isinstance(given, dict):
         raise InvalidInput('This line is not a JSON object, such as {"slot_id": 42, "name": …, "email": …}.')
-    if unknown := [name for name in given if name not in REQUIRED + OPTIONAL]:
-        raise InvalidInput(f"{quote(unknown[0])} is no field; the fields are {', '.join(REQUIRED + OPTIONAL)}.")
+    if unknown := [name for name in given if name not in _COLUMNS]:
+        raise InvalidInput(f"{quote(unknown[0])} is not a field; the fields are {', '.join(_COLUMNS)}.")
     if missing := [name for name in REQUIRED if given.get(name) is None]:
         raise InvalidInput(f"The field {missing[0]} is missing.")
-    slot_id, confirm = given["slot_id"], given.get("confirm")
-    return wish(
-        number,
-        str(slot_id) if type(slot_id) is int else _text(given, "slot_id"),
-        _text(given, "name"),
-        _text(given, "email"),
-        _text(given, "phone"),
-        confirm if isinstance(confirm, bool) else _text(given, "confirm"),
-        _text(given, "request_id"),
-        confirms=confirms,
-        run=run,
-    )
+    if type(given["slot_id"]) is int:
+        given["slot_id"] = str(given["slot_id"])
+    if isinstance(given.get("confirm"), bool):
+        given["confirm"] = "yes" if given["confirm"] else "no"
+    slot_id, name, email, phone, confirm, request_id = (_text(given, column) for column in _COLUMNS)
+    return parse_row(number, slot_id, name, email, phone, confirm, request_id, options)
 
 
 def _text(given: dict[str, Any], name: str) -> str:
@@ -240,16 +176,16 @@ def _text(given: dict[str, Any], name: str) -> str:
         return ""
     if not isinstance(value, str):
         kinds = {"slot_id": "a number", "confirm": "true or false"}
-        raise InvalidInput(f"The field {name} must be {kinds.get(name, 'a text')}.")
+        raise InvalidInput(f"The field {name} must be {kinds.get(name, 'a string')}.")
     return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise InvalidInput("This line gives a field twice.")
+        raise InvalidInput("This line has a field twice.")
     return found
 
 
-def _no_number(name: str) -> NoReturn:
-    raise InvalidInput(f"{name} is no number in JSON.")
+def _reject_constant(name: str) -> NoReturn:
+    raise InvalidInput(f"{name} is not a number in JSON.")

@@ -1,7 +1,7 @@
-"""CSV for spreadsheets: a header with the field names, then a line for each thing.
+"""CSV for spreadsheets: a header with the field names, then a line for each record.
 
-A spreadsheet takes a field that begins with `=`, `+`, `-` or `@` for a formula and would run it. Such a field, and one that
-begins with an apostrophe, gets an apostrophe before it: whoever reads the file back takes one off.
+A spreadsheet runs a field that begins with `=`, `+`, `-` or `@` as a formula. Such a field, and one that begins with an
+apostrophe, is prefixed with an apostrophe; programs that read the file remove it.
 """
 
 import csv
@@ -15,11 +15,11 @@ from booking_cli.output.text import visible
 _FORMULA_STARTS = ("=", "+", "-", "@", "'")
 
 
-def write(kind: type[NamedTuple], things: Iterable[NamedTuple]) -> None:
-    """Write things of one kind; a list within a thing is written as JSON."""
+def write(model: type[NamedTuple], records: Iterable[NamedTuple]) -> None:
+    """Write records of one model; a list in a field is written as JSON."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(kind._fields)
-    writer.writerows(map(_field, thing) for thing in things)
+    writer.writerow(model._fields)
+    writer.writerows(map(_field, record) for record in records)
 
 
 def _field(value: Any) -> str:

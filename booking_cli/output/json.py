@@ -1,6 +1,6 @@
 """JSON for programs: an array, an object, or an object in each line.
 
-Written in ASCII, so that it is the same under every locale, and no name can act on a terminal.
+Written in ASCII: the same under every locale, and without characters that control a terminal.
 """
 
 import datetime as dt
@@ -12,33 +12,40 @@ from decimal import Decimal
 from typing import Any
 
 
-def write_one(thing: Any) -> None:
-    """Write one thing as an object."""
-    sys.stdout.write(dumps(thing) + "\n")
+def write_one(record: Any) -> None:
+    """Write one record as an object."""
+    sys.stdout.write(dumps(record) + "\n")
 
 
-def write_lines(things: Iterable[Any]) -> None:
-    """Write an object in each line."""
-    for thing in things:
-        sys.stdout.write(dumps(thing) + "\n")
+def write_lines(records: Iterable[Any]) -> None:
+    """Write an object on each line."""
+    for record in records:
+        sys.stdout.write(dumps(record) + "\n")
 
 
-def write_array(things: Iterable[Any]) -> None:
-    """Write an array, an object in each line of it."""
-    before = "["
-    for thing in things:
-        sys.stdout.write(f"{before}\n  {dumps(thing)}")
-        before = ","
-    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
+def write_array(records: Iterable[Any], *, closed_on_error: bool) -> None:
+    """Write an array, with an object on each line.
+
+    `closed_on_error` is whether the array is complete when `records` raises an error.
+    """
+    before, is_complete = "[", closed_on_error
+    try:
+        for record in records:
+            sys.stdout.write(f"{before}\n  {dumps(record)}")
+            before = ","
+        is_complete = True
+    finally:
+        if is_complete:
+            sys.stdout.write("[]\n" if before == "[" else "\n]\n")
 
 
 def dumps(value: Any) -> str:
-    """Return JSON for a value that a command shows."""
+    """Return a value as JSON."""
     return _ENCODER.encode(_objects(value))
 
 
 def plain(value: Any) -> Any:
-    """Return what stands for a value in JSON: instants in ISO 8601 with an offset, clock times as HH:MM."""
+    """Return a JSON value: for an instant ISO 8601 with an offset, for a clock time HH:MM."""
     match value:
         case dt.datetime() | dt.date():
             return value.isoformat()
@@ -46,11 +53,11 @@ def plain(value: Any) -> Any:
             return f"{value:%H:%M}"
         case Decimal():
             return int(value) if value == int(value) else float(value)
-    raise TypeError(f"no JSON for {type(value).__name__}")
+    raise TypeError(f"no JSON value for {type(value).__name__}")
 
 
 def _objects(value: Any) -> Any:
-    """Return `value` with an object in place of each thing, by the names of its fields: to JSON, a tuple is an array."""
+    """Return `value` with a dictionary for each named tuple, which the encoder would write as an array."""
     if isinstance(value, list):
         return [_objects(item) for item in value]
     kind: type = type(value)
@@ -65,9 +72,9 @@ def _objects(value: Any) -> Any:
 
 @functools.cache
 def _lists_of(kind: type) -> list[str]:
-    """Return the names of the fields that hold several things."""
+    """Return the names of the fields that are lists."""
     return [name for name, hint in kind.__annotations__.items() if getattr(hint, "__origin__", None) is list]
 
 
-# Made once: to make it takes longer than to write a thing.
+# Creating an encoder takes longer than encoding a record.
 _ENCODER = json.JSONEncoder(default=plain)

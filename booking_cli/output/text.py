@@ -1,23 +1,22 @@
-"""Text from the database or the command line, made safe to show on a terminal."""
+"""Escapes text for a terminal."""
 
 import unicodedata
 
-# Joiners are needed to write some languages, and emoji.
+# Joiners, which some languages and emoji need.
 _HARMLESS = "\u200c\u200d"
 
 
 def visible(text: str) -> str:
-    r"""Return `text` with each character that would act on a terminal written out, such as `\x1b` or `\u202e`.
+    r"""Return `text` with characters that control a terminal escaped, such as `\x1b` or `\u202e`.
 
-    Those are control and formatting characters (they also reverse the direction of writing), line separators, and halves
-    of surrogate pairs. Line ends become `\n`.
+    These are control and format characters (some reverse the direction of text), line separators, and surrogates.
     """
     if text.isprintable():
         return text
-    return "".join(_escaped(c) if _acts(c) else c for c in text)
+    return "".join(_escaped(c) if _is_control(c) else c for c in text)
 
 
-def _acts(character: str) -> bool:
+def _is_control(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in _HARMLESS
 
 

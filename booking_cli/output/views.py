@@ -1,11 +1,10 @@
-"""How each kind of thing looks to people: its columns in a table, and its details when it stands alone.
+"""The table columns and the details of each model.
 
-A state is always shown by its word; colour only helps.
+A state is always shown as a word, and never by colour alone.
 """
 
 import datetime as dt
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from booking_cli.domain import models
@@ -20,26 +19,35 @@ STATE_COLORS = {
     "FAILED": "red",
     "inactive": "yellow",
 }
+# The name of a field, or a function of the record.
+Source = str | Callable[[Any], str]
 
 
 class Column(NamedTuple):
-    """A column: heading and text, whether it may be broken into lines where space is short, and whether it is a state."""
+    """A column: its heading and text, whether long text is wrapped, and whether it is a state."""
 
     heading: str
-    text: Callable[[Any], str]
+    source: Source
     breaks: bool = False
     right: bool = False
     is_state: bool = False
 
+    def text(self, record: Any) -> str:
+        """Return the text of a record in this column."""
+        return _text(record, self.source)
 
-def columns(kind: type) -> list[Column]:
-    """Return the columns of a table of things of one kind."""
-    return _COLUMNS[kind]
+
+def columns(model: type) -> list[Column]:
+    """Return the columns of a table of one model."""
+    return _COLUMNS[model]
 
 
-def details(thing: Any) -> list[tuple[str, str]]:
-    """Return label and text of what there is to say about one thing; what is empty is left out."""
-    lines = _DETAILS.get(type(thing), _all_fields)(thing)
+def details(record: Any) -> list[tuple[str, str]]:
+    """Return the labels and texts of one record, without empty ones."""
+    sources = _DETAILS.get(type(record)) or {name.replace("_", " ").capitalize(): name for name in type(record)._fields}
+    lines = [(label, _text(record, source)) for label, source in sources.items()]
+    if isinstance(record, models.PatientDetails):
+        lines += [*_bookings("Coming", record.coming), *_bookings("Past", record.past)]
     return [(label, text) for label, text in lines if text]
 
 
@@ -48,18 +56,8 @@ def day(date: dt.date) -> str:
     return f"{date:%a %Y-%m-%d}"
 
 
-def instant(value: dt.datetime | None) -> str:
-    """Return an instant on the clinic's clock, to the second."""
-    return f"{value:%Y-%m-%d %H:%M:%S}" if value else ""
-
-
-def period(thing: models.Slot | models.Booking) -> str:
-    """Return when a slot is, with the time zone."""
-    return f"{day(thing.date)} {thing.time:%H:%M}, {thing.minutes} minutes ({thing.starts_at.tzinfo})"
-
-
-def _all_fields(thing: Any) -> list[tuple[str, str]]:
-    return [(name.replace("_", " ").capitalize(), _plain(value)) for name, value in thing._asdict().items()]
+def _text(record: Any, source: Source) -> str:
+    return _plain(getattr(record, source)) if isinstance(source, str) else source(record)
 
 
 def _plain(value: Any) -> str:
@@ -69,152 +67,175 @@ def _plain(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case dt.datetime():
-            return instant(value)
+            return f"{value:%Y-%m-%d %H:%M:%S}"
+        case dt.date():
+            return day(value)
+        case dt.time():
+            return f"{value:%H:%M}"
         case _:
             return str(value)
 
 
-def _doctor_details(doctor: models.Doctor) -> list[tuple[str, str]]:
-    return [
-        ("Doctor", str(doctor.id)),
-        ("Name", doctor.name),
-        ("Specialization", doctor.specialization),
-        ("Email", doctor.email),
-        ("Phone", doctor.phone or ""),
-        ("State", _activity(doctor)),
-        ("Version", str(doctor.version)),
-        ("Added", instant(doctor.created_at)),
-        ("Changed", instant(doctor.updated_at) if doctor.version > 1 else ""),
-    ]
+def _period(record: models.Slot | models.Booking) -> str:
+    return f"{day(record.date)} {record.time:%H:%M}, {record.minutes} minutes ({record.starts_at.tzinfo})"
 
 
-def _slot_details(slot: models.Slot) -> list[tuple[str, str]]:
-    return [
-        ("Slot", str(slot.id)),
-        ("When", period(slot)),
-        ("Doctor", f"{slot.doctor_name}, {slot.specialization} (doctor {slot.doctor_id})"),
-        ("Status", slot.status if slot.booking_id is None else f"{slot.status}, booking {slot.booking_id}"),
-    ]
-
-
-def _booking_details(booking: models.Booking) -> list[tuple[str, str]]:
-    return [
-        ("Reference", f"{booking.reference} (booking {booking.id})"),
-        ("Status", _state(booking)),
-        ("Patient", booking.patient_name),
-        ("Email", booking.patient_email),
-        ("Phone", booking.patient_phone or ""),
-        ("When", period(booking)),
-        ("Doctor", f"{booking.doctor_name}, {booking.specialization} (doctor {booking.doctor_id})"),
-        ("Slot", str(booking.slot_id)),
-        ("Booked", instant(booking.booked_at)),
-        ("Held until", instant(booking.hold_expires_at) if booking.status == "PENDING" else ""),
-        ("Confirmed", instant(booking.confirmed_at)),
-        ("Cancelled", instant(booking.cancelled_at)),
-        ("Failed", instant(booking.failed_at)),
-        ("Reason", booking.reason or ""),
-    ]
-
-
-def _database_details(status: models.DatabaseStatus) -> list[tuple[str, str]]:
-    state = "runs" if status.running else "stopped; the next command starts it"
-    schema = f"version {status.schema_version}, {status.pending_migrations or 'no'} migrations pending"
-    return [
-        ("Database", f"{'embedded' if status.kind == 'embedded' else 'your own'}, {state}"),
-        ("Address", status.url or ""),
-        ("PostgreSQL", status.server_version or ""),
-        ("Schema", schema if status.running else ""),
-        ("Size", "" if status.database_bytes is None else f"{status.database_bytes / 1e6:.1f} MB"),
-        *((name.capitalize(), _plain(getattr(status, name))) for name in ("doctors", "slots", "bookings")),
-        ("Data folder", status.data_dir or ""),
-    ]
+def _doctor(record: models.Slot | models.Booking) -> str:
+    return f"{record.doctor_name}, {record.specialization} (doctor {record.doctor_id})"
 
 
 def _activity(doctor: models.Doctor) -> str:
     return "active" if doctor.active else "inactive"
 
 
+def _changed(record: models.Doctor | models.Patient) -> str:
+    return _plain(record.updated_at) if record.version > 1 else ""
+
+
+def _slot_status(slot: models.Slot) -> str:
+    return slot.status if slot.booking_id is None else f"{slot.status}, booking {slot.booking_id}"
+
+
 def _state(booking: models.Booking) -> str:
-    """Return a booking's state; that a hold has lapsed is said even before `expire` has run."""
+    """Return a booking's state, and whether its hold has lapsed before `expire` has run."""
     expires = booking.hold_expires_at
     if booking.status == "PENDING" and expires is not None and expires <= dt.datetime.now(dt.UTC):
         return "PENDING, lapsed"
     return booking.status
 
 
-def _counts() -> list[Column]:
-    names = ("confirmed", "pending", "failed", "cancelled", "total")
-    return [Column(name.capitalize(), functools.partial(_field, name), right=True) for name in names]
+def _bookings(label: str, bookings: list[models.Booking]) -> list[tuple[str, str]]:
+    lines = [
+        f"{day(b.date)} {b.time:%H:%M}  {b.reference}  {_state(b)}  {b.doctor_name}, {b.specialization}"
+        for b in bookings
+    ]
+    return [(label if number == 0 else "", line) for number, line in enumerate(lines or ["none"])]
 
 
-def _field(name: str, thing: Any) -> str:
-    return str(getattr(thing, name))
+def _server(status: models.DatabaseStatus) -> str:
+    return f"{status.kind}, {'running' if status.running else 'stopped; the next command starts it'}"
 
 
-_DETAILS: dict[type, Callable[[Any], list[tuple[str, str]]]] = {
-    models.Doctor: _doctor_details,
-    models.Slot: _slot_details,
-    models.Booking: _booking_details,
-    models.DatabaseStatus: _database_details,
+def _schema(status: models.DatabaseStatus) -> str:
+    return f"version {status.schema_version}, pending migrations: {status.pending_migrations}" if status.running else ""
+
+
+_PATIENT: Mapping[str, Source] = {
+    "Patient": "id",
+    "Name": "name",
+    "Email": "email",
+    "Phone": "phone",
+    "Note": "note",
+    "Version": "version",
+    "Registered": "created_at",
+    "Changed": _changed,
 }
-
+_DETAILS: dict[type, Mapping[str, Source]] = {
+    models.Doctor: {
+        "Doctor": "id",
+        "Name": "name",
+        "Specialization": "specialization",
+        "Email": "email",
+        "Phone": "phone",
+        "State": _activity,
+        "Version": "version",
+        "Added": "created_at",
+        "Changed": _changed,
+    },
+    models.Slot: {"Slot": "id", "When": _period, "Doctor": _doctor, "Status": _slot_status},
+    models.Patient: _PATIENT,
+    models.PatientDetails: _PATIENT,
+    models.Booking: {
+        "Reference": lambda b: f"{b.reference} (booking {b.id})",
+        "Status": _state,
+        "Patient": lambda b: f"{b.patient_name} (patient {b.patient_id})",
+        "Email": "patient_email",
+        "Phone": "patient_phone",
+        "When": _period,
+        "Doctor": _doctor,
+        "Slot": "slot_id",
+        "Booked": "booked_at",
+        "Held until": lambda b: _plain(b.hold_expires_at) if b.status == "PENDING" else "",
+        "Confirmed": "confirmed_at",
+        "Cancelled": "cancelled_at",
+        "Failed": "failed_at",
+        "Reason": "reason",
+    },
+    models.DatabaseStatus: {
+        "Database": _server,
+        "Address": "url",
+        "PostgreSQL": "server_version",
+        "Schema": _schema,
+        "Size": lambda s: "" if s.database_bytes is None else f"{s.database_bytes / 1e6:.1f} MB",
+        "Doctors": "doctors",
+        "Slots": "slots",
+        "Bookings": "bookings",
+        "Data folder": "data_dir",
+    },
+}
+_COUNTS = [Column(name.capitalize(), name, right=True) for name in models.Stats._fields]
 _COLUMNS: dict[type, list[Column]] = {
     models.Doctor: [
-        Column("Doctor", lambda d: str(d.id), right=True),
-        Column("Name", lambda d: d.name, breaks=True),
-        Column("Specialization", lambda d: d.specialization, breaks=True),
-        Column("Email", lambda d: d.email, breaks=True),
-        Column("Phone", lambda d: d.phone or "", breaks=True),
+        Column("Doctor", "id", right=True),
+        Column("Name", "name", breaks=True),
+        Column("Specialization", "specialization", breaks=True),
+        Column("Email", "email", breaks=True),
+        Column("Phone", "phone", breaks=True),
         Column("State", _activity, is_state=True),
     ],
     models.Slot: [
-        Column("Slot", lambda s: str(s.id), right=True),
-        Column("Date", lambda s: day(s.date)),
-        Column("Time", lambda s: f"{s.time:%H:%M}"),
-        Column("Min", lambda s: str(s.minutes), right=True),
-        Column("Doctor", lambda s: s.doctor_name, breaks=True),
-        Column("Specialization", lambda s: s.specialization, breaks=True),
-        Column("Status", lambda s: s.status, is_state=True),
+        Column("Slot", "id", right=True),
+        Column("Date", "date"),
+        Column("Time", "time"),
+        Column("Min", "minutes", right=True),
+        Column("Doctor", "doctor_name", breaks=True),
+        Column("Specialization", "specialization", breaks=True),
+        Column("Status", "status", is_state=True),
+    ],
+    models.Patient: [
+        Column("Patient", "id", right=True),
+        Column("Name", "name", breaks=True),
+        Column("Email", "email", breaks=True),
+        Column("Phone", "phone", breaks=True),
+        Column("Note", "note", breaks=True),
     ],
     models.Booking: [
-        Column("No.", lambda b: str(b.id), right=True),
-        Column("Reference", lambda b: b.reference),
-        Column("Date", lambda b: day(b.date)),
-        Column("Time", lambda b: f"{b.time:%H:%M}"),
-        Column("Doctor", lambda b: b.doctor_name, breaks=True),
-        Column("Patient", lambda b: b.patient_name, breaks=True),
+        Column("No.", "id", right=True),
+        Column("Reference", "reference"),
+        Column("Date", "date"),
+        Column("Time", "time"),
+        Column("Doctor", "doctor_name", breaks=True),
+        Column("Patient", "patient_name", breaks=True),
         Column("Status", _state, breaks=True, is_state=True),
     ],
-    models.LineAnswer: [
-        Column("Line", lambda a: str(a.line), right=True),
-        Column("Slot", lambda a: str(a.slot_id or ""), right=True),
-        Column("Patient", lambda a: a.patient_name or "", breaks=True),
-        Column("Code", lambda a: a.code or ""),
-        Column("Why not", lambda a: a.message or "", breaks=True),
+    models.RowResult: [
+        Column("Line", "line", right=True),
+        Column("Slot", "slot_id", right=True),
+        Column("Patient", "patient_name", breaks=True),
+        Column("Reference", "reference"),
+        Column("Status", lambda row: row.code or row.status, is_state=True),
+        Column("Message", "message", breaks=True),
     ],
     models.HistoryEntry: [
-        Column("When", lambda h: instant(h.at)),
-        Column("Who", lambda h: h.actor, breaks=True),
-        Column("From", lambda h: h.from_status or "", is_state=True),
-        Column("To", lambda h: h.to_status, is_state=True),
-        Column("Why", lambda h: h.reason or "", breaks=True),
+        Column("When", "at"),
+        Column("Who", "actor", breaks=True),
+        Column("From", "from_status", is_state=True),
+        Column("To", "to_status", is_state=True),
+        Column("Why", "reason", breaks=True),
     ],
-    models.StatusStats: [
-        Column("Status", lambda row: row.status, is_state=True),
-        Column("Bookings", lambda row: str(row.total), right=True),
+    models.PatientChange: [
+        Column("When", "at"),
+        Column("Who", "actor", breaks=True),
+        Column("Change", "change"),
+        Column("Details", "details", breaks=True),
     ],
-    models.DoctorStats: [
-        Column("Doctor", lambda row: f"{row.doctor_name} ({row.doctor_id})", breaks=True),
-        *_counts(),
-    ],
-    models.DayStats: [Column("Date", lambda row: day(row.date)), *_counts()],
-    models.Violation: [
-        Column("Check", lambda v: v.check, breaks=True),
-        Column("What is wrong", lambda v: v.message, breaks=True),
-    ],
+    models.StatusStats: [Column("Status", "status", is_state=True), Column("Bookings", "total", right=True)],
+    models.DoctorStats: [Column("Doctor", lambda row: f"{row.doctor_name} ({row.doctor_id})", breaks=True), *_COUNTS],
+    models.DayStats: [Column("Date", "date"), *_COUNTS],
+    models.Violation: [Column("Check", "check", breaks=True), Column("Violation", "message", breaks=True)],
     models.Migration: [
         Column("Version", lambda m: f"{m.version:04}"),
-        Column("Name", lambda m: m.name, breaks=True),
-        Column("Applied", lambda m: instant(m.applied_at) or "pending"),
+        Column("Name", "name", breaks=True),
+        Column("Applied", lambda m: _plain(m.applied_at) or "pending"),
     ],
 }

@@ -1,139 +1,152 @@
 """Bookings: book, confirm, cancel, find, list, history, expire."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from itertools import groupby
+from typing import NamedTuple, TypeVar
 
 from booking_cli.db import row_factories as rows
+from booking_cli.db.runner import Database
 from booking_cli.db.transaction import Transaction
-from booking_cli.domain.errors import Busy, DatabaseUnavailable, NotFound
+from booking_cli.domain.errors import BookingError, Busy, DatabaseUnavailable
 from booking_cli.domain.models import Booking, Expiry, HistoryEntry
-from booking_cli.domain.references import new_reference, new_request_id
+from booking_cli.domain.patients import RegisterKey, register_key
+from booking_cli.domain.references import new_references, new_request_id
 from booking_cli.domain.validation import BookingKey
-from booking_cli.repository import rejections as refusals
-from booking_cli.session import Book
+from booking_cli.repository import rejections
+from booking_cli.session import ClinicSession
+
+T = TypeVar("T")
 
 EXPIRE_BATCH = 1000
-# A slot can be lost and become free again between two looks; more often than this is somebody's mistake.
+# A blocking booking can go away between the write and the read that explains it, and come back. More often is an error.
 MAX_ROUNDS = 10
 
 
 class BookingRequest(NamedTuple):
-    """Who wants which slot; `hold_minutes` is None to confirm at once.
+    """A slot for a patient, who is given by number, or by name with an email address, a phone number or both.
 
-    `request_id` makes it happen once; `may_be_repeated` is False where nobody can have used that id before.
+    `hold_minutes` is None to confirm at once. `request_id` is the idempotency key; `may_be_replay` is False where the key is
+    new.
     """
 
     slot_id: int
-    patient_name: str
-    patient_email: str
-    patient_phone: str | None
+    patient_id: int | None
+    name: str
+    email: str | None
+    phone: str | None
     hold_minutes: Decimal | None
     request_id: str
+    may_be_replay: bool = True
     allow_overlap: bool = False
-    may_be_repeated: bool = True
 
 
-class Answer(NamedTuple):
-    """The booking as it was made, and the state it is in now where the request was a repetition."""
+class Booked(NamedTuple):
+    """The booking as it was made; of a replay also its state now."""
 
     booking: Booking
     status_now: str
-    repeated: bool
+    replayed: bool = False
 
 
-def book(book: Book, request: BookingRequest) -> Answer:
-    """Hold or book a slot for a patient.
+Result = Booked | BookingError
 
-    A request id that was used before gets its first answer again. Raises NotFound, SlotTaken, SlotInPast, DoctorInactive,
-    PatientOverlap and RequestIdReused; then nothing was changed.
+
+class _OpenTransaction:
+    """Runs work in a transaction that is open already, with the interface of a database."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        return work(self._tx)
+
+    def write(self, work: Callable[[Transaction], T], **_options: object) -> T:
+        return work(self._tx)
+
+    read_after_sync_replication = read
+
+
+Scope = Database | _OpenTransaction
+
+
+def book(session: ClinicSession, request: BookingRequest) -> Booked:
+    """Hold or book a slot for a patient, and register the patient where they are new.
+
+    A replayed request gets its first result. Raises NotFound, SlotTaken, SlotInPast, DoctorInactive, PatientOverlap and
+    RequestIdReused; then nothing was changed.
     """
-
-    def before(tx: Transaction) -> Answer | None:
-        return _before_booking(tx, request)
-
-    def after(tx: Transaction) -> Answer | Exception | None:
-        return _after_refusal(tx, book, request)
-
-    look = before if request.may_be_repeated or not request.allow_overlap else None
-    for _ in range(MAX_ROUNDS):
-        made = _insert(book, request, look)
-        if isinstance(made, Answer):
-            if answer := book.database.read_what_lasts(before):
-                return answer
-            continue  # what was seen did not last
-        if made:
-            return _made(made)
-        refusal = book.database.read(after)
-        if isinstance(refusal, Answer):
-            refusal = book.database.read_what_lasts(after)
-        if isinstance(refusal, Answer):
-            return refusal
-        if isinstance(refusal, Exception):
-            raise refusal
-        if taken_over := _take_over(book, request):
-            return _made(taken_over)
-    raise Busy(f"Slot {request.slot_id} changes all the time. Nothing was booked; please try again.")
+    (result,) = book_all(session, [request])
+    if isinstance(result, BookingError):
+        raise result
+    return result
 
 
-def confirm(book: Book, key: BookingKey, request_id: str) -> Answer:
+def book_all(session: ClinicSession, requests: Sequence[BookingRequest]) -> list[Result]:
+    """Book what can be booked of some requests, the earlier before the later, and return a result for each.
+
+    One write; where it did not book all, one read that explains the rejections; where lapsed holds are the reason, one write
+    that releases them and books. Where the database fails, its error is the result of the requests that have none yet.
+    """
+    return _book(session, session.database, requests)
+
+
+def book_all_within(tx: Transaction, session: ClinicSession, requests: Sequence[BookingRequest]) -> list[Result]:
+    """Book requests as `book_all` does, within an open transaction."""
+    return _book(session, _OpenTransaction(tx), requests)
+
+
+def confirm(session: ClinicSession, key: BookingKey, request_id: str) -> Booked:
     """Confirm a hold and return the booking; raises NotFound, HoldLapsed and WrongState.
 
-    A request id that confirmed this booking before gets its first answer again.
+    A replayed request gets its first result.
     """
-    parameters = {"id": key.id, "reference": key.reference, "request_id": request_id, "actor": book.actor}
-    confirmed = book.database.write(
-        lambda tx: tx.one("bookings.confirm", parameters, rows.booking),
-        stands=lambda tx, made: _is_recorded(tx, made, "CONFIRMED", request_id),
-        request_id=request_id,
-    )
+    parameters = {"id": key.id, "reference": key.reference, "request_id": request_id, "actor": session.actor}
+    confirmed = _change(session, "bookings.confirm", parameters, "CONFIRMED")
     if confirmed:
-        return _made(confirmed)
-    if not (found := _repeated_change(book, key, "CONFIRMED", request_id)):
-        raise refusals.not_confirmed(book, find(book, key))
+        return confirmed
+    if not (found := _replayed_change(session, key, "CONFIRMED", request_id)):
+        raise rejections.not_confirmed(session, find(session, key))
     first = found._replace(status="CONFIRMED", cancelled_at=None, reason=None, version=2)
-    return Answer(first, status_now=found.status, repeated=True)
+    return Booked(first, status_now=found.status, replayed=True)
 
 
-def cancel(book: Book, key: BookingKey, reason: str | None, request_id: str) -> Answer:
+def cancel(session: ClinicSession, key: BookingKey, reason: str | None, request_id: str) -> Booked:
     """Cancel a hold or a confirmed booking and return it; raises NotFound and WrongState.
 
-    A request id that cancelled this booking before gets its first answer again.
+    A replayed request gets its first result.
     """
     parameters = {
         "id": key.id,
         "reference": key.reference,
         "reason": reason,
         "request_id": request_id,
-        "actor": book.actor,
+        "actor": session.actor,
     }
-    cancelled = book.database.write(
-        lambda tx: tx.one("bookings.cancel", parameters, rows.booking),
-        stands=lambda tx, made: _is_recorded(tx, made, "CANCELLED", request_id),
-        request_id=request_id,
-    )
+    cancelled = _change(session, "bookings.cancel", parameters, "CANCELLED")
     if cancelled:
-        return _made(cancelled)
-    if not (found := _repeated_change(book, key, "CANCELLED", request_id)):
-        raise refusals.not_cancelled(find(book, key))
-    return Answer(found, status_now=found.status, repeated=True)
+        return cancelled
+    if not (found := _replayed_change(session, key, "CANCELLED", request_id)):
+        raise rejections.not_cancelled(find(session, key))
+    return Booked(found, status_now=found.status, replayed=True)
 
 
-def find(book: Book, key: BookingKey) -> Booking:
+def find(session: ClinicSession, key: BookingKey) -> Booking:
     """Return a booking; raises NotFound."""
     parameters = {"id": key.id, "reference": key.reference}
-    found = book.database.read(lambda tx: tx.one("bookings.find", parameters, rows.booking))
+    found = session.database.read(lambda tx: tx.one("bookings.find", parameters, rows.booking))
     if found is None:
-        raise NotFound("booking", key, "See 'booking list'.")
+        raise rejections.booking_not_found(key)
     return found
 
 
-def listing(
-    book: Book,
+def list_bookings(
+    session: ClinicSession,
     *,
-    status: str | None,
-    email: str | None,
+    statuses: Sequence[str] | None,
+    patient_ids: Sequence[int] | None,
     doctor_id: int | None,
     starts_from: dt.datetime | None,
     starts_before: dt.datetime | None,
@@ -141,34 +154,34 @@ def listing(
 ) -> Iterable[Booking]:
     """Return bookings by the start of their slot, at most one more than `limit`."""
     parameters = {
-        "status": status,
-        "email": email,
+        "statuses": statuses,
+        "patient_ids": patient_ids,
         "doctor_id": doctor_id,
         "starts_from": starts_from,
         "starts_before": starts_before,
         "limit": limit,
     }
-    return book.database.listing("bookings.list", parameters, limit, rows.booking)
+    return session.database.list("bookings.list", parameters, limit, rows.booking)
 
 
-def history(book: Book, key: BookingKey) -> list[HistoryEntry]:
-    """Return what happened to a booking, the first change first; raises NotFound."""
-    booking_id = find(book, key).id
-    return book.database.read(lambda tx: tx.all("bookings.history", {"id": booking_id}, rows.history_entry))
+def history(session: ClinicSession, key: BookingKey) -> list[HistoryEntry]:
+    """Return the changes of a booking, the first first; raises NotFound."""
+    booking_id = find(session, key).id
+    return session.database.read(lambda tx: tx.all("bookings.history", {"id": booking_id}, rows.history_entry))
 
 
-def expire(book: Book) -> Expiry:
-    """Let every lapsed hold fail, in transactions of a thousand, and return them; others may do the same meanwhile."""
+def expire(session: ClinicSession) -> Expiry:
+    """Mark every lapsed hold as failed, in batches of a thousand, and return them; several runs can overlap."""
     released: list[Booking] = []
     try:
-        while book.database.glance("bookings.any_lapsed")["any_lapsed"]:
-            batch = _expire_batch(book)
+        while True:
+            batch = _expire_batch(session)
             released.extend(batch)
             if len(batch) < EXPIRE_BATCH:
                 break
     except (Busy, DatabaseUnavailable) as error:
         if released:
-            then = "was too busy" if isinstance(error, Busy) else "went away"
+            then = "was too busy" if isinstance(error, Busy) else "could not be reached"
             count = f"{len(released)} lapsed hold{'s were' if len(released) > 1 else ' was'} released"
             raise type(error)(f"{count}, then the database {then}; run it again.") from error
         raise
@@ -176,124 +189,214 @@ def expire(book: Book) -> Expiry:
     return Expiry(len(released), released)
 
 
-def _expire_batch(book: Book) -> list[Booking]:
+def _expire_batch(session: ClinicSession) -> list[Booking]:
     request_id = new_request_id()
-    parameters = {"batch": EXPIRE_BATCH, "request_id": request_id, "actor": book.actor}
-    return book.database.write(
+    parameters = {"batch": EXPIRE_BATCH, "request_id": request_id, "actor": session.actor}
+    return session.database.write(
         lambda tx: tx.all("bookings.expire", parameters, rows.booking),
-        stands=lambda tx, made: bool(made) and _is_recorded(tx, made[0], "FAILED", request_id),
+        was_committed=lambda tx, made: bool(made) and _is_recorded(tx, made[0], "FAILED", request_id),
     )
+
+
+class _NothingBooked(Exception):
+    """Rolls back a write that booked nothing, and with it the registration of the patients."""
+
+
+class _Explained(NamedTuple):
+    """The results of requests that were not booked, by position, and the lapsed holds that block the others."""
+
+    results: dict[int, Result]
+    lapsed_holds: list[int]
+
+
+def _book(session: ClinicSession, scope: Scope, requests: Sequence[BookingRequest]) -> list[Result]:
+    results: dict[int, Result] = {}
+    waiting = dict(enumerate(requests))
+    lapsed_holds: list[int] = []
+    try:
+        for _ in range(MAX_ROUNDS):
+            results |= _insert(session, scope, waiting, lapsed_holds)
+            waiting = _without(waiting, results)
+            if not waiting:
+                break
+            explained, lapsed_holds = _explain_after_sync(session, scope, waiting, _lines_by_booking(results))
+            results |= explained
+            waiting = _without(waiting, results)
+            if not waiting:
+                break
+        for line, request in waiting.items():
+            results[line] = Busy(
+                f"Slot {request.slot_id} was booked and released repeatedly by others. It was not booked; please try again."
+            )
+    except BookingError as error:
+        results |= dict.fromkeys(waiting, error)
+    return [results[line] for line in range(len(requests))]
+
+
+def _lines_by_booking(results: Mapping[int, Result]) -> dict[int, int]:
+    return {result.booking.id: line for line, result in results.items() if isinstance(result, Booked)}
+
+
+def _without(requests: Mapping[int, BookingRequest], results: Mapping[int, Result]) -> dict[int, BookingRequest]:
+    return {line: request for line, request in requests.items() if line not in results}
 
 
 def _insert(
-    book: Book, request: BookingRequest, look: Callable[[Transaction], Answer | None] | None
-) -> Booking | Answer | None:
-    """Look, unless there is nothing to look for, and then try to book the slot; None where it cannot be booked."""
-    parameters = _parameters(book, request)
-    return book.database.write(
-        lambda tx: tx.one("bookings.book", parameters, rows.booking),
-        stands=lambda tx, made: _stands(tx, made, request),
-        look=look,
-        request_id=request.request_id,
+    session: ClinicSession, scope: Scope, requests: Mapping[int, BookingRequest], lapsed_holds: list[int]
+) -> dict[int, Booked]:
+    """Release lapsed holds, book what the constraints accept, and return the bookings by position."""
+    parameters = {"requests": _as_json(requests), "actor": session.actor}
+    request_id = next(iter(requests.values())).request_id if len(requests) == 1 else None
+
+    def work(tx: Transaction) -> dict[int, Booked]:
+        if lapsed_holds:
+            tx.run("bookings.release_lapsed_holds", {"ids": lapsed_holds, "actor": session.actor})
+        made = tx.all("bookings.book", parameters, _LINE_AND_BOOKING, is_large=len(requests) > 1)
+        booked = {line: Booked(booking, booking.status) for booking, line in made if booking.id is not None}
+        if not booked and isinstance(scope, Database):
+            raise _NothingBooked
+        if len(booked) < len(made):
+            patients_booked = {made.booking.patient_id for made in booked.values()}
+            unused = {booking.patient_id for booking, _ in made} - patients_booked
+            tx.run("patients.delete_unused", {"ids": list(unused)})
+        return booked
+
+    def was_committed(tx: Transaction, booked: dict[int, Booked]) -> bool:
+        line, made = next(iter(booked.items()))
+        found = tx.one("bookings.find_by_request", {"request_ids": [requests[line].request_id]})
+        return found is not None and found["reference"] == made.booking.reference
+
+    try:
+        return scope.write(work, was_committed=was_committed, request_id=request_id)
+    except _NothingBooked:
+        return {}
+
+
+def _explain_after_sync(
+    session: ClinicSession, scope: Scope, requests: Mapping[int, BookingRequest], booked: Mapping[int, int]
+) -> _Explained:
+    def work(tx: Transaction) -> _Explained:
+        return _explain(tx, session, requests, booked)
+
+    explained = scope.read(work)
+    if any(isinstance(result, Booked) for result in explained.results.values()):
+        return scope.read_after_sync_replication(work)
+    return explained
+
+
+def _explain(
+    tx: Transaction, session: ClinicSession, requests: Mapping[int, BookingRequest], booked: Mapping[int, int]
+) -> _Explained:
+    """Return why requests were not booked; those that are missing from the results can be tried again.
+
+    `booked` has the lines of the bookings that the other requests made.
+    """
+    results = dict(_replays(tx, requests))
+    rest = _without(requests, results)
+    lapsed_holds: list[int] = []
+    found = tx.all("bookings.explain_rejections", {"requests": _as_json(rest)}, is_large=len(rest) > 1) if rest else []
+    for line, group in groupby(found, key=lambda row: row["line"]):
+        request, blocking = rest[line], list(group)
+        if reason := rejections.not_bookable(request.slot_id, request.patient_id, blocking[0]):
+            results[line] = reason
+            continue
+        # A patient's overlapping booking comes before the booking of the slot.
+        active = [row for row in blocking if row["booking_id"] is not None and not row["lapsed"]]
+        if active:
+            earlier = [row for row in active if booked.get(row["booking_id"], -1) < line]
+            results[line] = rejections.blocked(session, request.slot_id, request.name, (earlier or active)[0])
+        else:
+            lapsed_holds += [row["booking_id"] for row in blocking if row["lapsed"]]
+    return _Explained(results, lapsed_holds)
+
+
+def _replays(tx: Transaction, requests: Mapping[int, BookingRequest]) -> Iterator[tuple[int, Result]]:
+    """Yield the results of requests whose request id has made a booking."""
+    ids = [request.request_id for request in requests.values() if request.may_be_replay]
+    if not ids:
+        return
+    found = tx.all("bookings.find_by_request", {"request_ids": ids}, _REPLAYED)
+    by_request = {request_id: row for *row, request_id in found}
+    for line, request in requests.items():
+        if (row := by_request.get(request.request_id)) is None:
+            continue
+        booking, first_status, made_here = row
+        if booking.slot_id != request.slot_id or not _is_patient_of(tx, request, booking):
+            yield line, rejections.reused(request.request_id, booking.reference, made_here=made_here)
+            continue
+        first = booking._replace(
+            status=first_status,
+            confirmed_at=booking.booked_at if first_status == "CONFIRMED" else None,
+            cancelled_at=None,
+            failed_at=None,
+            reason=None,
+            version=1,
+        )
+        yield line, Booked(first, status_now=booking.status, replayed=not made_here)
+
+
+def _is_patient_of(tx: Transaction, request: BookingRequest, booking: Booking) -> bool:
+    """Return whether a request is for the patient of a booking, also by a name or contact from before a correction or merge."""
+    if request.patient_id is not None:
+        return request.patient_id == booking.patient_id
+    key = _register_key(request)
+    if key == register_key(booking.patient_name, booking.patient_email, booking.patient_phone):
+        return True
+    return key._asdict() in tx.all("patients.former_keys", {"id": booking.patient_id})
+
+
+def _as_json(requests: Mapping[int, BookingRequest]) -> list[str]:
+    """Return the parameter of the statements about several requests."""
+    return [
+        json.dumps(
+            {
+                "line": line,
+                "slot_id": request.slot_id,
+                "known_patient_id": request.patient_id,
+                "name": request.name,
+                "email": request.email,
+                "phone": request.phone,
+                **({} if request.patient_id else _register_key(request)._asdict()),
+                "hold_minutes": None if request.hold_minutes is None else float(request.hold_minutes),
+                "allow_overlap": request.allow_overlap,
+                "request_id": request.request_id,
+                "reference": reference,
+            }
+        )
+        for (line, request), reference in zip(requests.items(), new_references(len(requests)), strict=True)
+    ]
+
+
+def _register_key(request: BookingRequest) -> RegisterKey:
+    return register_key(request.name, request.email, request.phone)
+
+
+def _change(session: ClinicSession, statement: str, parameters: Mapping[str, object], status: str) -> Booked | None:
+    """Run a statement that brings a booking into a state, and return the booking, or None where it was not changed."""
+    request_id = str(parameters["request_id"])
+    changed = session.database.write(
+        lambda tx: tx.one(statement, parameters, rows.booking),
+        was_committed=lambda tx, made: made is not None and _is_recorded(tx, made, status, request_id),
+        request_id=request_id,
     )
+    return Booked(changed, status_now=changed.status) if changed else None
 
 
-def _take_over(book: Book, request: BookingRequest) -> Booking | None:
-    """Try to book the slot, and let a lapsed hold on it fail before, in the same transaction."""
-    parameters = _parameters(book, request)
-
-    def work(tx: Transaction) -> Booking | None:
-        tx.all("bookings.release_lapsed_hold", parameters)
-        return tx.one("bookings.book", parameters, rows.booking)
-
-    return book.database.write(work, stands=lambda tx, made: _stands(tx, made, request), request_id=request.request_id)
-
-
-def _parameters(book: Book, request: BookingRequest) -> dict[str, object]:
-    return {
-        "slot_id": request.slot_id,
-        "patient_name": request.patient_name,
-        "patient_email": request.patient_email,
-        "patient_phone": request.patient_phone,
-        "confirm": request.hold_minutes is None,
-        "hold_minutes": request.hold_minutes,
-        "request_id": request.request_id,
-        "reference": new_reference(),
-        "actor": book.actor,
-    }
-
-
-def _stands(tx: Transaction, made: Booking | Answer | None, request: BookingRequest) -> bool:
-    """Tell whether the booking that a request made is there."""
-    found = tx.one("bookings.find_request", {"request_id": request.request_id})
-    return isinstance(made, Booking) and found is not None and found["reference"] == made.reference
-
-
-def _before_booking(tx: Transaction, request: BookingRequest) -> Answer | None:
-    """Answer a repeated request, and refuse a patient who is busy at that time; outside the write, on purpose."""
-    if request.may_be_repeated and (answer := _repeated(tx, request)):
-        return answer
-    if request.allow_overlap:
-        return None
-    parameters = {
-        "slot_id": request.slot_id,
-        "patient_name": request.patient_name,
-        "patient_email": request.patient_email,
-    }
-    if row := tx.one("bookings.find_overlap", parameters):
-        raise refusals.overlap(request.patient_name, row)
-    return None
-
-
-def _after_refusal(tx: Transaction, book: Book, request: BookingRequest) -> Answer | Exception | None:
-    """Return why a slot could not be booked, or None where trying again makes sense: a hold lapsed, or it just became free."""
-    if answer := _repeated(tx, request):
-        return answer
-    parameters = {
-        "slot_id": request.slot_id,
-        "patient_name": request.patient_name,
-        "patient_email": request.patient_email,
-    }
-    return refusals.not_booked(book, request.slot_id, tx.one("bookings.why_not_booked", parameters))
-
-
-def _repeated(tx: Transaction, request: BookingRequest) -> Answer | None:
-    parameters = {"request_id": request.request_id}
-    found = tx.one("bookings.find_request", parameters, rows.booking_and_first_status)
-    if found is None:
-        return None
-    made, first_status = found
-    wanted = (request.slot_id, request.patient_name, request.patient_email)
-    if not refusals.same_request((made.slot_id, made.patient_name, made.patient_email), wanted):
-        raise refusals.reused(request.request_id, made.reference)
-    first = made._replace(
-        status=first_status,
-        confirmed_at=made.booked_at if first_status == "CONFIRMED" else None,
-        cancelled_at=None,
-        failed_at=None,
-        reason=None,
-        version=1,
-    )
-    return Answer(first, status_now=made.status, repeated=True)
-
-
-def _is_recorded(tx: Transaction, made: Booking | None, status: str, request_id: str) -> bool:
-    """Tell whether the history says that a request brought a booking into a state."""
-    if made is None:
-        return False
+def _is_recorded(tx: Transaction, made: Booking, status: str, request_id: str) -> bool:
+    """Return whether the history has that a request brought a booking into a state."""
     parameters = {"id": made.id, "reference": None, "status": status, "request_id": request_id}
     return tx.one("bookings.find_change", parameters) is not None
 
 
-def _repeated_change(book: Book, key: BookingKey, status: str, request_id: str) -> Booking | None:
-    """Return the booking as it is now, where this very request brought it into a state before."""
+def _replayed_change(session: ClinicSession, key: BookingKey, status: str, request_id: str) -> Booking | None:
+    """Return the booking as it is now, where this request brought it into a state before."""
     parameters = {"id": key.id, "reference": key.reference, "status": status, "request_id": request_id}
 
     def find_change(tx: Transaction) -> Booking | None:
         return tx.one("bookings.find_change", parameters, rows.booking)
 
-    return book.database.read(find_change) and book.database.read_what_lasts(find_change)
+    return session.database.read(find_change) and session.database.read_after_sync_replication(find_change)
 
 
-def _made(booking: Booking) -> Answer:
-    return Answer(booking, status_now=booking.status, repeated=False)
+_LINE_AND_BOOKING = rows.with_columns(rows.booking, "line")
+_REPLAYED = rows.with_columns(rows.booking, "first_status", "made_here", "request_id")

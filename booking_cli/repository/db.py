@@ -1,36 +1,68 @@
-"""The database itself: its address, and what its keeper wants to know."""
+"""The database: migrations, rights, address and state."""
 
 from urllib.parse import quote, urlencode
 
 from psycopg.conninfo import conninfo_to_dict
 
-from booking_cli import session as book
-from booking_cli.db import migrations
+from booking_cli import session
+from booking_cli.db import migrations, roles
 from booking_cli.db.embedded_server import EmbeddedServer
-from booking_cli.domain.models import Address, DatabaseStatus
+from booking_cli.domain.errors import InvalidInput
+from booking_cli.domain.models import Address, DatabaseStatus, Grant, Migration
 
 _SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 LONG_SECONDS = 300
 
 
+def migrate() -> list[Migration]:
+    """Apply pending migrations, and grant the rights of this release to the roles that exist."""
+    with session.configured_database() as database, database.connection() as connection:
+        applied = migrations.migrate(connection, database.schema)
+        roles.refresh(connection, database.schema)
+        return applied
+
+
+def pending_migrations() -> list[Migration]:
+    """Return the migrations that `migrate` would apply."""
+    with session.configured_database() as database, database.connection() as connection:
+        return [m for m in migrations.list_migrations(connection, database.schema) if m.applied_at is None]
+
+
+def grant(kind: str, login: str | None) -> Grant:
+    """Grant the rights of `kind` to its role, and the role to `login`; raises as `roles.grant` does."""
+    with session.open_session() as opened, opened.database.connection() as connection:
+        return roles.grant(connection, opened.database.schema, kind, login)
+
+
+def embedded_server() -> EmbeddedServer:
+    """Return the embedded server; raises InvalidInput where the settings select an external one."""
+    server = session.configured_server()
+    if not isinstance(server, EmbeddedServer):
+        raise InvalidInput(
+            "BOOKING_DATABASE_URL selects an external server, which booking neither starts nor stops. "
+            "Unset it to use the embedded one."
+        )
+    return server
+
+
 def address() -> Address:
-    """Return the address of the database without its password, starting the embedded one."""
-    server = book.server()
-    with book.database() as database, database.connection():
+    """Return the address of the database without its password; starts the embedded server."""
+    server = session.configured_server()
+    with session.configured_database() as database, database.connection():
         return Address(_url(server.conninfo()))
 
 
 def status() -> DatabaseStatus:
-    """Return what the keeper wants to know; does not start the embedded database."""
-    server = book.server()
+    """Return the state of the database; does not start the embedded server."""
+    server = session.configured_server()
     embedded = isinstance(server, EmbeddedServer)
-    kind = "embedded" if embedded else "own"
+    kind = "embedded" if embedded else "external"
     data_dir = str(server.data_dir) if isinstance(server, EmbeddedServer) else None
     if isinstance(server, EmbeddedServer) and not server.runs():
         return DatabaseStatus(kind, False, None, None, None, None, None, None, None, None, data_dir)
-    with book.database() as database, database.connection() as connection:
-        listing = migrations.listing(connection)
-        applied = [migration.version for migration in listing if migration.applied_at]
+    with session.configured_database() as database, database.connection() as connection:
+        found = migrations.list_migrations(connection, database.schema)
+        applied = [migration.version for migration in found if migration.applied_at]
         sizes = database.read(lambda tx: tx.one("db.sizes"), timeout_seconds=LONG_SECONDS) if applied else None
         sizes = sizes or {}
         return DatabaseStatus(
@@ -39,7 +71,7 @@ def status() -> DatabaseStatus:
             url=_url(server.conninfo()),
             server_version=connection.info.parameter_status("server_version"),
             schema_version=max(applied, default=0),
-            pending_migrations=len(listing) - len(applied),
+            pending_migrations=len(found) - len(applied),
             database_bytes=sizes.get("database_bytes"),
             doctors=sizes.get("doctors"),
             slots=sizes.get("slots"),
@@ -53,7 +85,7 @@ def _url(conninfo: str) -> str:
     parts = {name: str(value) for name, value in conninfo_to_dict(conninfo).items() if name not in _SECRETS}
     user, name = parts.pop("user", ""), parts.pop("dbname", "")
     hosts, ports = parts.pop("host", "").split(","), parts.pop("port", "").split(",")
-    if any("/" in host for host in hosts):  # sockets cannot stand before the path
+    if any("/" in host for host in hosts):  # a URL has no place for a socket's path before the database
         parts = {"host": ",".join(hosts), **({"port": ",".join(ports)} if any(ports) else {}), **parts}
         place = ""
     else:

@@ -1,11 +1,10 @@
-"""Why a slot is not booked, or a booking not changed: one sentence for each reason, for one booking and for many."""
+"""The reasons why a slot is not booked, or a booking not changed."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from booking_cli.db.connections import Row
 from booking_cli.domain.errors import (
     BookingError,
     HoldLapsed,
+    NotFound,
     PatientOverlap,
     RequestIdReused,
     SlotInPast,
@@ -13,72 +12,84 @@ from booking_cli.domain.errors import (
     WrongState,
 )
 from booking_cli.domain.models import Booking
-from booking_cli.repository import doctors, slots
-from booking_cli.session import Book
+from booking_cli.repository import doctors, patients, slots
+from booking_cli.session import ClinicSession
 
 
-def overlap(patient_name: str, row: Mapping[str, Any]) -> PatientOverlap:
-    """Return the refusal for a patient who has a booking at that time: a row with the booking, its slot and doctor."""
-    return PatientOverlap(
-        f"{patient_name} already has booking {row['reference']} ({row['status']}) with {row['doctor_name']} at "
-        f"{row['starts_at']:%Y-%m-%d %H:%M}, which overlaps. "
-        "Cancel that one, choose another slot, or use --allow-overlap."
-    )
+def not_bookable(slot_id: int, patient_id: int | None, row: Row) -> BookingError | None:
+    """Return why a slot cannot be booked, whatever other bookings there are, from a row of `bookings.explain_rejections`.
 
-
-def not_booked(book: Book, slot_id: int, row: Mapping[str, Any] | None) -> BookingError | None:
-    """Return why a slot could not be booked, from a row of `why_not_booked`.
-
-    None is where trying again makes sense: a hold lapsed, or the slot just became free.
+    `patient_id` is the number of the patient where the request has one.
     """
-    if row is None:
+    if row["slot_id"] is None:
         return slots.not_found(slot_id)
+    if patient_id is not None and row["patient_id"] is None:
+        return patients.not_found(patient_id)
     if not row["to_come"]:
         return SlotInPast(
             f"Slot {slot_id} began at {row['starts_at']:%Y-%m-%d %H:%M} and can no longer be booked. Choose a later one."
         )
-    if not row["active"]:
+    if not row["doctor_active"]:
         return doctors.inactive(row["doctor_id"], row["doctor_name"])
-    if row["status"] is None or row["lapsed"]:
-        return None
-    whose = "the same patient" if row["same_patient"] else "somebody else"
-    if row["status"] == "CONFIRMED":
-        how = f"booked by {whose} ({row['reference']})"
-    else:
-        how = f"held by {whose} ({row['reference']}) until {book.moment(row['hold_expires_at'])}"
-    return SlotTaken(f"Slot {slot_id} is taken: {how}. Choose another one with 'booking slots list'.")
+    return None
 
 
-def reused(request_id: str, reference: str) -> RequestIdReused:
-    """Return the refusal for a request id that made another patient's booking, or one of another slot."""
+def blocked(session: ClinicSession, slot_id: int, name: str, row: Row) -> BookingError:
+    """Return the rejection for an active booking that blocks a request, from a row of `bookings.explain_rejections`."""
+    if row["same_slot"]:
+        return _taken(session, slot_id, row)
+    if row["made_here"]:
+        return PatientOverlap(f"{name} is in another row of the file, at a time that overlaps.")
+    return PatientOverlap(
+        f"{name} already has booking {row['reference']} ({row['status']}) with {row['blocking_doctor_name']} at "
+        f"{row['blocking_starts_at']:%Y-%m-%d %H:%M}, which overlaps. "
+        "Cancel that one, choose another slot, or use --allow-overlap."
+    )
+
+
+def reused(request_id: str, reference: str, *, made_here: bool) -> RequestIdReused:
+    """Return the rejection for a request id that made another patient's booking, or one of another slot."""
+    if made_here:
+        return RequestIdReused(
+            f"The request id {request_id} is in another row of the file, for another patient or slot."
+        )
     return RequestIdReused(
         f"The request id {request_id} already made booking {reference}, for another patient or slot. "
         "Use a new request id for a new request."
     )
 
 
-def same_request(one: tuple[int, str, str], other: tuple[int, str, str]) -> bool:
-    """Tell whether two requests are for the same slot, patient's name and patient's email, case aside."""
-    return (one[0], one[1].lower(), one[2].lower()) == (other[0], other[1].lower(), other[2].lower())
-
-
-def not_confirmed(book: Book, booking: Booking) -> WrongState | HoldLapsed:
+def not_confirmed(session: ClinicSession, booking: Booking) -> WrongState | HoldLapsed:
     """Return why a booking could not be confirmed."""
+    again = f"To book the slot again: booking book {booking.slot_id} --patient {booking.patient_id}"
     match booking.status:
         case "CONFIRMED":
             return WrongState(f"Booking {booking.reference} is already confirmed.")
         case "CANCELLED":
-            return WrongState(f"Booking {booking.reference} was cancelled and stays so. Book the slot again.")
+            return WrongState(f"Booking {booking.reference} is cancelled and cannot be reopened. {again}")
         case _:
-            lapsed = f" at {book.moment(booking.hold_expires_at)}" if booking.hold_expires_at else ""
-            return HoldLapsed(
-                f"The hold of booking {booking.reference} lapsed{lapsed}. "
-                f"Book the slot again: booking book {booking.slot_id}"
-            )
+            lapsed = f" at {session.clock_time(booking.hold_expires_at)}" if booking.hold_expires_at else ""
+            return HoldLapsed(f"The hold of booking {booking.reference} lapsed{lapsed}. {again}")
 
 
 def not_cancelled(booking: Booking) -> WrongState:
     """Return why a booking could not be cancelled."""
     if booking.status == "CANCELLED":
         return WrongState(f"Booking {booking.reference} is already cancelled.")
-    return WrongState(f"Booking {booking.reference} has failed, because its hold lapsed; there is nothing to cancel.")
+    return WrongState(f"The hold of booking {booking.reference} has lapsed; there is nothing to cancel.")
+
+
+def booking_not_found(key: object) -> NotFound:
+    """Return the error for a booking that does not exist."""
+    return NotFound("booking", key, "See 'booking list'.")
+
+
+def _taken(session: ClinicSession, slot_id: int, row: Row) -> SlotTaken:
+    if row["made_here"]:
+        return SlotTaken(f"Slot {slot_id} is taken by another row of the file. Choose another one.")
+    whom = "the same patient" if row["same_patient"] else "another patient"
+    if row["status"] == "CONFIRMED":
+        how = f"booked by {whom} ({row['reference']})"
+    else:
+        how = f"held for {whom} ({row['reference']}) until {session.clock_time(row['hold_expires_at'])}"
+    return SlotTaken(f"Slot {slot_id} is taken: {how}. Choose another one with 'booking slots list'.")

@@ -1,110 +1,131 @@
 -- name: find
 -- One booking, by number or by reference.
-SELECT b.*, s.doctor_id, s.starts_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
-FROM bookings b
-JOIN slots s ON s.id = b.slot_id
-JOIN doctors d ON d.id = s.doctor_id
-WHERE b.id = %(id)s::bigint OR b.reference = %(reference)s::text;
+SELECT *
+FROM booking_details
+WHERE id = %(id)s::bigint OR reference = %(reference)s::text;
 
 -- name: list
--- Bookings by start of their slot, filtered; one more than the limit, to see that there are more.
-SELECT b.*, s.doctor_id, s.starts_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
-FROM bookings b
-JOIN slots s ON s.id = b.slot_id
-JOIN doctors d ON d.id = s.doctor_id
-WHERE (%(status)s::text IS NULL OR b.status = %(status)s::text)
-  AND (%(email)s::text IS NULL OR lower(b.patient_email) = lower(%(email)s::text))
-  AND (%(doctor_id)s::bigint IS NULL OR s.doctor_id = %(doctor_id)s::bigint)
-  AND (%(starts_from)s::timestamptz IS NULL OR s.starts_at >= %(starts_from)s::timestamptz)
-  AND (%(starts_before)s::timestamptz IS NULL OR s.starts_at < %(starts_before)s::timestamptz)
-ORDER BY s.starts_at, b.id
+-- Bookings by the start of their slot, filtered; one more than the limit, to show that there are more.
+SELECT *
+FROM booking_details
+WHERE (%(statuses)s::text[] IS NULL OR status = ANY (%(statuses)s::text[]))
+  AND (%(patient_ids)s::bigint[] IS NULL OR patient_id = ANY (%(patient_ids)s::bigint[]))
+  AND (%(doctor_id)s::bigint IS NULL OR doctor_id = %(doctor_id)s::bigint)
+  AND (%(starts_from)s::timestamptz IS NULL OR starts_at >= %(starts_from)s::timestamptz)
+  AND (%(starts_before)s::timestamptz IS NULL OR starts_at < %(starts_before)s::timestamptz)
+ORDER BY starts_at, id
 LIMIT %(limit)s::bigint + 1;
 
--- name: find_request
--- The booking that a request made, and the state it had at first.
-SELECT b.*, s.doctor_id, s.starts_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization,
-       coalesce(h.to_status, b.status) AS first_status
-FROM bookings b
-JOIN slots s ON s.id = b.slot_id
-JOIN doctors d ON d.id = s.doctor_id
+-- name: find_by_request
+-- The bookings that some requests made, each with its first state.
+SELECT b.*, coalesce(h.to_status, b.status) AS first_status, b.booked_at = now() AS made_here
+FROM booking_details b
 LEFT JOIN booking_history h ON h.booking_id = b.id AND h.from_status IS NULL
-WHERE b.request_id = %(request_id)s::text;
+WHERE b.request_id = ANY (%(request_ids)s::text[]);
 
 -- name: find_change
 -- The booking, by number or by reference, where a request brought it into a state.
-SELECT b.*, s.doctor_id, s.starts_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
-FROM bookings b
+SELECT b.*
+FROM booking_details b
 JOIN booking_history h ON h.booking_id = b.id
                       AND h.to_status = %(status)s::text AND h.request_id = %(request_id)s::text
-JOIN slots s ON s.id = b.slot_id
-JOIN doctors d ON d.id = s.doctor_id
 WHERE b.id = %(id)s::bigint OR b.reference = %(reference)s::text;
 
--- name: find_overlap
--- A booking that the same patient has at a time that overlaps the slot's; the slot itself is left to who books it.
-SELECT b.reference, b.status, s.starts_at, d.name AS doctor_name
-FROM slots wanted
-JOIN bookings b ON lower(b.patient_email) = lower(%(patient_email)s::text)
-               AND lower(b.patient_name) = lower(%(patient_name)s::text)
-               AND (b.status = 'CONFIRMED' OR b.status = 'PENDING' AND b.hold_expires_at > now())
-JOIN slots s ON s.id = b.slot_id AND s.id <> wanted.id
-            AND s.starts_at < wanted.ends_at AND s.ends_at > wanted.starts_at
-JOIN doctors d ON d.id = s.doctor_id
-WHERE wanted.id = %(slot_id)s::bigint
-ORDER BY s.starts_at, b.id
-LIMIT 1;
-
 -- name: book
--- Hold or book a slot that is to come, of an active doctor. The unique index on active bookings decides: no row where it
--- is taken, or where the request or the reference is already there. Reads nothing but the slot and its doctor.
-WITH booked AS (
-    INSERT INTO bookings (reference, slot_id, patient_name, patient_email, patient_phone, request_id,
+-- Hold or book the slots of some requests that are to come, of active doctors, and register the patients. The constraints
+-- decide, in the order of the lines. One row for each request whose slot can be booked at all; without a booking id where a
+-- constraint rejected it. Reads nothing but the slots, their doctors, and the patients given by number.
+WITH wanted AS (
+    SELECT r.*, s.doctor_id, s.doctor_name, s.specialization, s.starts_at, s.ends_at, s.minutes
+    FROM unnest(%(requests)s::text[]) AS given (request),
+         json_to_record(given.request::json) AS r (
+        line integer, slot_id bigint, known_patient_id bigint, name text, email text, phone text,
+        name_key text, contact_key text, hold_minutes float8, allow_overlap boolean, request_id text, reference text
+    )
+    JOIN slot_details s ON s.id = r.slot_id
+    WHERE s.starts_at > now() AND s.doctor_active
+), registered AS (
+    INSERT INTO patients (name, email, phone, name_key, contact_key, registered_by)
+    SELECT DISTINCT ON (contact_key, name_key) name, email, phone, name_key, contact_key, %(actor)s::text
+    FROM wanted
+    WHERE known_patient_id IS NULL
+    ORDER BY contact_key, name_key, line
+    ON CONFLICT (contact_key, name_key) DO UPDATE SET name_key = excluded.name_key
+    RETURNING id, name, email, phone, name_key, contact_key
+), request AS (
+    SELECT w.*, p.id AS patient_id, p.name AS patient_name, p.email AS patient_email, p.phone AS patient_phone
+    FROM wanted w
+    JOIN registered p ON p.contact_key = w.contact_key AND p.name_key = w.name_key
+    WHERE w.known_patient_id IS NULL
+    UNION ALL
+    SELECT w.*, p.id, p.name, p.email, p.phone
+    FROM wanted w
+    JOIN patients p ON p.id = w.known_patient_id
+), booked AS (
+    INSERT INTO bookings (reference, slot_id, patient_id, starts_at, ends_at, overlap_allowed, request_id,
                           status, hold_expires_at, confirmed_at)
-    SELECT %(reference)s::text, s.id, %(patient_name)s::text, %(patient_email)s::text, %(patient_phone)s::text,
-           %(request_id)s::text,
-           CASE WHEN %(confirm)s::boolean THEN 'CONFIRMED' ELSE 'PENDING' END,
-           CASE WHEN %(confirm)s::boolean THEN NULL ELSE now() + %(hold_minutes)s::float8 * interval '1 minute' END,
-           CASE WHEN %(confirm)s::boolean THEN now() END
-    FROM slots s
-    JOIN doctors d ON d.id = s.doctor_id
-    WHERE s.id = %(slot_id)s::bigint AND s.starts_at > now() AND d.active
+    SELECT reference, slot_id, patient_id, starts_at, ends_at, allow_overlap, request_id,
+           CASE WHEN hold_minutes IS NULL THEN 'CONFIRMED' ELSE 'PENDING' END,
+           now() + hold_minutes * interval '1 minute',
+           CASE WHEN hold_minutes IS NULL THEN now() END
+    FROM request
+    ORDER BY line
     ON CONFLICT DO NOTHING
     RETURNING *
 ), recorded AS (
     INSERT INTO booking_history (booking_id, actor, to_status)
     SELECT id, %(actor)s::text, status FROM booked
 )
-SELECT b.*, s.doctor_id, s.starts_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
-FROM booked b
-JOIN slots s ON s.id = b.slot_id
-JOIN doctors d ON d.id = s.doctor_id;
+SELECT r.line, b.id, b.reference, r.slot_id, r.doctor_id, r.doctor_name, r.specialization, r.starts_at, r.minutes,
+       r.patient_id, r.patient_name, r.patient_email, r.patient_phone, b.status, b.hold_expires_at, b.booked_at,
+       b.confirmed_at, b.cancelled_at, b.failed_at, b.reason, b.version
+FROM request r
+LEFT JOIN booked b ON b.reference = r.reference;
 
--- name: why_not_booked
--- Why a slot could not be booked: what its time, its doctor and its active booking are.
-SELECT s.starts_at > now() AS to_come, s.doctor_id, d.active, d.name AS doctor_name, s.starts_at,
-       b.reference, b.status, b.hold_expires_at, b.hold_expires_at <= now() AND b.status = 'PENDING' AS lapsed,
-       lower(b.patient_email) = lower(%(patient_email)s::text)
-           AND lower(b.patient_name) = lower(%(patient_name)s::text) AS same_patient
-FROM slots s
-JOIN doctors d ON d.id = s.doctor_id
-LEFT JOIN bookings b ON b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
-WHERE s.id = %(slot_id)s::bigint;
+-- name: explain_rejections
+-- Why the slots of some requests could not be booked: their slots and doctors, and each active booking that blocks them, on
+-- the slot itself or of the same patient at an overlapping time.
+WITH request AS (
+    SELECT r.line, r.slot_id, r.allow_overlap, coalesce(known.id, p.id) AS patient_id
+    FROM unnest(%(requests)s::text[]) AS given (request),
+         json_to_record(given.request::json) AS r (
+        line integer, slot_id bigint, known_patient_id bigint, name_key text, contact_key text, allow_overlap boolean
+    )
+    LEFT JOIN patients p ON p.contact_key = r.contact_key AND p.name_key = r.name_key
+    LEFT JOIN patients known ON known.id = r.known_patient_id
+), blocking AS (
+    SELECT r.line, b.id
+    FROM request r
+    JOIN bookings b ON b.slot_id = r.slot_id AND b.status IN ('PENDING', 'CONFIRMED')
+    UNION
+    SELECT r.line, b.id
+    FROM request r
+    JOIN slots s ON s.id = r.slot_id
+    JOIN bookings b ON b.patient_id = r.patient_id AND b.status IN ('PENDING', 'CONFIRMED') AND NOT b.overlap_allowed
+                    AND tstzrange(b.starts_at, b.ends_at) && tstzrange(s.starts_at, s.ends_at)
+    WHERE NOT r.allow_overlap
+)
+SELECT r.line, r.patient_id, s.id AS slot_id, s.starts_at, s.starts_at > now() AS to_come, s.doctor_id, s.doctor_name,
+       s.doctor_active, b.id AS booking_id, b.reference, b.status, b.hold_expires_at,
+       b.status = 'PENDING' AND b.hold_expires_at <= now() AS lapsed, b.slot_id = r.slot_id AS same_slot,
+       b.patient_id = r.patient_id AS same_patient, b.starts_at AS blocking_starts_at, b.doctor_name AS blocking_doctor_name,
+       b.booked_at = now() AS made_here
+FROM request r
+LEFT JOIN slot_details s ON s.id = r.slot_id
+LEFT JOIN blocking ON blocking.line = r.line
+LEFT JOIN booking_details b ON b.id = blocking.id
+ORDER BY r.line, same_slot, b.starts_at, b.id;
 
--- name: release_lapsed_hold
--- Let the hold on a slot fail if it has lapsed, so that somebody else can book the slot before 'expire' has run.
+-- name: release_lapsed_holds
+-- Mark some holds as failed that have lapsed, so that others can book before 'expire' has run.
 WITH failed AS (
     UPDATE bookings
     SET status = 'FAILED', failed_at = now(), reason = 'hold lapsed', version = version + 1
-    WHERE slot_id = %(slot_id)s::bigint AND status = 'PENDING' AND hold_expires_at <= now()
+    WHERE id = ANY (%(ids)s::bigint[]) AND status = 'PENDING' AND hold_expires_at <= now()
     RETURNING id, reason
 )
-INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
-SELECT id, %(actor)s::text, 'PENDING', 'FAILED', reason, %(request_id)s::text FROM failed
+INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason)
+SELECT id, %(actor)s::text, 'PENDING', 'FAILED', reason FROM failed
 RETURNING booking_id;
 
 -- name: confirm
@@ -118,15 +139,13 @@ WITH confirmed AS (
     INSERT INTO booking_history (booking_id, actor, from_status, to_status, request_id)
     SELECT id, %(actor)s::text, 'PENDING', 'CONFIRMED', %(request_id)s::text FROM confirmed
 )
-SELECT b.*, s.doctor_id, s.starts_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
-FROM confirmed b
-JOIN slots s ON s.id = b.slot_id
-JOIN doctors d ON d.id = s.doctor_id;
+SELECT changed.*, before.*
+FROM confirmed changed
+JOIN booking_details before ON before.id = changed.id;
 
 -- name: cancel
--- Cancel a hold or a confirmed booking; otherwise no row. What was cancelled or has failed is final, and a hold that has
--- lapsed counts as failed whether or not 'expire' has found it yet.
+-- Cancel a hold or a confirmed booking; otherwise no row. Cancelled and failed bookings are final, and a hold that has lapsed
+-- counts as failed, even before 'expire' has run.
 WITH target AS (
     SELECT id, status
     FROM bookings
@@ -143,40 +162,32 @@ WITH target AS (
     INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
     SELECT id, %(actor)s::text, from_status, 'CANCELLED', reason, %(request_id)s::text FROM cancelled
 )
-SELECT b.*, s.doctor_id, s.starts_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
-FROM cancelled b
-JOIN slots s ON s.id = b.slot_id
-JOIN doctors d ON d.id = s.doctor_id;
-
--- name: any_lapsed
--- Whether a hold has lapsed: mostly none has, and then there is nothing to write.
-SELECT EXISTS (SELECT FROM bookings WHERE status = 'PENDING' AND hold_expires_at <= now()) AS any_lapsed;
+SELECT changed.*, before.*
+FROM cancelled changed
+JOIN booking_details before ON before.id = changed.id;
 
 -- name: expire
--- Let a batch of lapsed holds fail, the oldest first; those that another run has in hand are skipped, never waited for.
+-- Mark a batch of lapsed holds as failed, the oldest first. Holds that another run has locked are skipped.
 WITH lapsed AS (
-    SELECT b.id, s.doctor_id, s.starts_at,
-           (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, d.name AS doctor_name, d.specialization
-    FROM (
-        SELECT id, slot_id
-        FROM bookings
-        WHERE status = 'PENDING' AND hold_expires_at <= now()
-        ORDER BY hold_expires_at
-        LIMIT %(batch)s::integer
-        FOR UPDATE SKIP LOCKED
-    ) AS b
-    JOIN slots s ON s.id = b.slot_id
-    JOIN doctors d ON d.id = s.doctor_id
+    SELECT id
+    FROM bookings
+    WHERE status = 'PENDING' AND hold_expires_at <= now()
+    ORDER BY hold_expires_at
+    LIMIT %(batch)s::integer
+    FOR UPDATE SKIP LOCKED
 ), recorded AS (
     INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
     SELECT id, %(actor)s::text, 'PENDING', 'FAILED', 'hold lapsed', %(request_id)s::text FROM lapsed
+), failed AS (
+    UPDATE bookings b
+    SET status = 'FAILED', failed_at = now(), reason = 'hold lapsed', version = b.version + 1
+    FROM lapsed
+    WHERE b.id = lapsed.id
+    RETURNING b.*
 )
-UPDATE bookings b
-SET status = 'FAILED', failed_at = now(), reason = 'hold lapsed', version = b.version + 1
-FROM lapsed
-WHERE b.id = lapsed.id
-RETURNING b.*, lapsed.doctor_id, lapsed.starts_at, lapsed.minutes, lapsed.doctor_name, lapsed.specialization;
+SELECT changed.*, before.*
+FROM failed changed
+JOIN booking_details before ON before.id = changed.id;
 
 -- name: history
 -- What happened to a booking, the first change first.

@@ -1,11 +1,11 @@
 -- name: open
--- What every command needs to know first: the clinic, the version of its schema, and the time.
+-- What a session needs: the clinic's settings, the version of its schema, and the time.
 SELECT c.name, c.timezone, c.hold_minutes, c.updated_at, now() AS now,
        (SELECT max(version) FROM schema_migrations) AS schema_version
 FROM clinic c;
 
 -- name: update
--- Change what is given and leave the rest.
+-- Change the given settings.
 UPDATE clinic
 SET name         = coalesce(%(name)s::text, name),
     timezone     = coalesce(%(timezone)s::text, timezone),
@@ -14,6 +14,6 @@ SET name         = coalesce(%(name)s::text, name),
 WHERE id = 1
 RETURNING name, timezone, hold_minutes, updated_at;
 
--- name: knows_timezone
--- Whether PostgreSQL knows a time zone; its spelling matters.
+-- name: find_timezone
+-- A time zone that PostgreSQL has, spelled exactly like this.
 SELECT name FROM pg_timezone_names WHERE name = %(timezone)s;

@@ -5,7 +5,7 @@ FROM doctors
 WHERE id = %(id)s::bigint OR lower(email) = lower(%(email)s::text);
 
 -- name: list
--- Doctors by name: the active ones, unless all are wanted; one more than the limit, to see that there are more.
+-- Active doctors by name, or all; one more than the limit, to show that there are more.
 SELECT id, name, specialization, email, phone, active, version, created_at, updated_at
 FROM doctors
 WHERE (active OR %(all)s::boolean)
@@ -17,13 +17,13 @@ ORDER BY lower(name), id
 LIMIT %(limit)s::bigint + 1;
 
 -- name: add
--- A new doctor; the unique index on the email address decides.
+-- Add a doctor; the unique index refuses an email address that another doctor has.
 INSERT INTO doctors (name, specialization, email, phone)
 VALUES (%(name)s::text, %(specialization)s::text, %(email)s::text, %(phone)s::text)
 RETURNING id, name, specialization, email, phone, active, version, created_at, updated_at;
 
 -- name: update
--- Change what is given and leave the rest, where the version is still the one that was read. An empty phone removes it.
+-- Change the given fields, where the version is the expected one. An empty phone removes it.
 UPDATE doctors
 SET name           = coalesce(%(name)s::text, name),
     specialization = coalesce(%(specialization)s::text, specialization),
@@ -36,13 +36,13 @@ WHERE id = %(id)s::bigint AND (%(if_version)s::integer IS NULL OR version = %(if
 RETURNING id, name, specialization, email, phone, active, version, created_at, updated_at;
 
 -- name: delete
--- A doctor without slots; the foreign key of the slots refuses any other.
+-- Delete a doctor; the foreign key of the slots refuses one who has slots.
 DELETE FROM doctors
 WHERE id = %(id)s::bigint
 RETURNING id;
 
--- name: what_depends
--- What stands in the way of deleting a doctor.
+-- name: count_dependents
+-- The slots and bookings that keep a doctor from being deleted.
 SELECT (SELECT count(*) FROM slots s WHERE s.doctor_id = %(id)s::bigint) AS slots,
        (SELECT count(*) FROM slots s WHERE s.doctor_id = %(id)s::bigint AND s.starts_at > now()) AS future_slots,
        (SELECT count(*) FROM slots s JOIN bookings b ON b.slot_id = s.id

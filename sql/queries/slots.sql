@@ -1,63 +1,46 @@
 -- name: find
--- One slot, with what holds or books it; a hold that has lapsed does neither.
-SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, b.id AS booking_id,
-       CASE b.status WHEN 'CONFIRMED' THEN 'booked' WHEN 'PENDING' THEN 'held' ELSE 'free' END AS status
-FROM slots s
-JOIN doctors d ON d.id = s.doctor_id
-LEFT JOIN bookings b ON b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
-                    AND (b.status = 'CONFIRMED' OR b.hold_expires_at > now())
-WHERE s.id = %(id)s::bigint;
+-- One slot, with what holds or books it.
+SELECT *
+FROM slot_status
+WHERE id = %(id)s::bigint;
 
 -- name: list
--- Slots by start, filtered, whether free or not; one more than the limit, to see that there are more.
-SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, b.id AS booking_id,
-       CASE b.status WHEN 'CONFIRMED' THEN 'booked' WHEN 'PENDING' THEN 'held' ELSE 'free' END AS status
-FROM slots s
-JOIN doctors d ON d.id = s.doctor_id
-LEFT JOIN bookings b ON b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
-                    AND (b.status = 'CONFIRMED' OR b.hold_expires_at > now())
-WHERE (%(doctor_id)s::bigint IS NULL OR s.doctor_id = %(doctor_id)s::bigint)
-  AND (%(specialization)s::text IS NULL OR lower(d.specialization) = lower(%(specialization)s::text))
-  AND (%(starts_from)s::timestamptz IS NULL OR s.starts_at >= %(starts_from)s::timestamptz)
-  AND (%(starts_before)s::timestamptz IS NULL OR s.starts_at < %(starts_before)s::timestamptz)
+-- Slots by start, filtered, whether free or not; one more than the limit, to show that there are more.
+SELECT *
+FROM slot_status
+WHERE (%(doctor_id)s::bigint IS NULL OR doctor_id = %(doctor_id)s::bigint)
+  AND (%(specialization)s::text IS NULL OR lower(specialization) = lower(%(specialization)s::text))
+  AND (%(starts_from)s::timestamptz IS NULL OR starts_at >= %(starts_from)s::timestamptz)
+  AND (%(starts_before)s::timestamptz IS NULL OR starts_at < %(starts_before)s::timestamptz)
   AND CASE %(status)s::text
-          WHEN 'held'   THEN b.status = 'PENDING'
-          WHEN 'booked' THEN b.status = 'CONFIRMED'
+          WHEN 'held'   THEN booking_status = 'PENDING'
+          WHEN 'booked' THEN booking_status = 'CONFIRMED'
           ELSE true
       END
-ORDER BY s.starts_at, s.id
+ORDER BY starts_at, id
 LIMIT %(limit)s::bigint + 1;
 
 -- name: list_free
--- Free slots by start, filtered; one more than the limit. Free means that it can be booked: the slots of a doctor who is not
--- active are left out. OFFSET 0 keeps the planner from joining all bookings where the first few slots are wanted.
-SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, 'free' AS status
-FROM slots s
-JOIN doctors d ON d.id = s.doctor_id
-WHERE d.active
+-- Slots that can be booked by start, filtered; one more than the limit. OFFSET 0 keeps the planner from joining all bookings
+-- where the first few slots are wanted.
+SELECT s.*, NULL::bigint AS booking_id, 'free' AS status
+FROM slot_details s
+WHERE s.doctor_active
   AND (%(doctor_id)s::bigint IS NULL OR s.doctor_id = %(doctor_id)s::bigint)
-  AND (%(specialization)s::text IS NULL OR lower(d.specialization) = lower(%(specialization)s::text))
+  AND (%(specialization)s::text IS NULL OR lower(s.specialization) = lower(%(specialization)s::text))
   AND (%(starts_from)s::timestamptz IS NULL OR s.starts_at >= %(starts_from)s::timestamptz)
   AND (%(starts_before)s::timestamptz IS NULL OR s.starts_at < %(starts_before)s::timestamptz)
-  AND NOT EXISTS (
-      SELECT FROM bookings b
-      WHERE b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
-        AND (b.status = 'CONFIRMED' OR b.hold_expires_at > now())
-      OFFSET 0
-  )
+  AND NOT EXISTS (SELECT FROM active_bookings b WHERE b.slot_id = s.id OFFSET 0)
 ORDER BY s.starts_at, s.id
 LIMIT %(limit)s::bigint + 1;
 
 -- name: next_free
--- The free slots of a specialization by start; one more than the limit. Mostly they are among the next slots of all doctors.
--- Where they are not, each doctor's own next free slots are looked up, so that others' slots are not gone through for months.
+-- The free slots of a specialization by start; one more than the limit. First among the next 2,000 slots of all doctors; where
+-- that is not enough, among each doctor's own, so that the slots of other specializations are not read for months ahead.
 WITH soon AS (
-    SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at
+    SELECT s.id, s.starts_at
     FROM (
-        SELECT id, doctor_id, starts_at, ends_at
+        SELECT id, doctor_id, starts_at
         FROM slots
         WHERE (%(starts_from)s::timestamptz IS NULL OR starts_at >= %(starts_from)s::timestamptz)
           AND (%(starts_before)s::timestamptz IS NULL OR starts_at < %(starts_before)s::timestamptz)
@@ -66,29 +49,19 @@ WITH soon AS (
     ) AS s
     JOIN doctors d ON d.id = s.doctor_id
     WHERE d.active AND lower(d.specialization) = lower(%(specialization)s::text)
-      AND NOT EXISTS (
-          SELECT FROM bookings b
-          WHERE b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
-            AND (b.status = 'CONFIRMED' OR b.hold_expires_at > now())
-          OFFSET 0
-      )
+      AND NOT EXISTS (SELECT FROM active_bookings b WHERE b.slot_id = s.id OFFSET 0)
     ORDER BY s.starts_at, s.id
     LIMIT %(limit)s::bigint + 1
 ), of_each_doctor AS (
-    SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at
+    SELECT s.id, s.starts_at
     FROM doctors d
     CROSS JOIN LATERAL (
-        SELECT s.id, s.doctor_id, s.starts_at, s.ends_at
+        SELECT s.id, s.starts_at
         FROM slots s
         WHERE s.doctor_id = d.id
           AND (%(starts_from)s::timestamptz IS NULL OR s.starts_at >= %(starts_from)s::timestamptz)
           AND (%(starts_before)s::timestamptz IS NULL OR s.starts_at < %(starts_before)s::timestamptz)
-          AND NOT EXISTS (
-              SELECT FROM bookings b
-              WHERE b.slot_id = s.id AND b.status IN ('PENDING', 'CONFIRMED')
-                AND (b.status = 'CONFIRMED' OR b.hold_expires_at > now())
-              OFFSET 0
-          )
+          AND NOT EXISTS (SELECT FROM active_bookings b WHERE b.slot_id = s.id OFFSET 0)
         ORDER BY s.starts_at
         LIMIT %(limit)s::bigint + 1
     ) AS s
@@ -96,59 +69,18 @@ WITH soon AS (
       AND (SELECT count(*) FROM soon) <= %(limit)s::bigint
     ORDER BY s.starts_at, s.id
     LIMIT %(limit)s::bigint + 1
-)
-SELECT found.*, (date_part('epoch', ends_at - starts_at) / 60)::integer AS minutes,
-       NULL::bigint AS booking_id, 'free' AS status
-FROM (
-    SELECT * FROM soon WHERE (SELECT count(*) FROM soon) > %(limit)s::bigint
+), found AS (
+    SELECT id FROM soon WHERE (SELECT count(*) FROM soon) > %(limit)s::bigint
     UNION ALL
-    SELECT * FROM of_each_doctor
-) AS found
-ORDER BY starts_at, id;
+    SELECT id FROM of_each_doctor
+)
+SELECT s.*, NULL::bigint AS booking_id, 'free' AS status
+FROM found
+JOIN slot_details s ON s.id = found.id
+ORDER BY s.starts_at, s.id;
 
 -- name: add
--- One slot, where the doctor is active, the time is to come and nothing overlaps; otherwise no row.
-WITH created AS (
-    INSERT INTO slots (doctor_id, starts_at, ends_at)
-    SELECT d.id, %(starts_at)s::timestamptz, %(starts_at)s::timestamptz + %(minutes)s::integer * interval '1 minute'
-    FROM doctors d
-    WHERE d.id = %(doctor_id)s::bigint AND d.active AND %(starts_at)s::timestamptz > now()
-    ON CONFLICT DO NOTHING
-    RETURNING *
-)
-SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, 'free' AS status
-FROM created s
-JOIN doctors d ON d.id = s.doctor_id;
-
--- name: why_not_added
--- Why a slot could not be added: the doctor, the time, or the slots that overlap.
-SELECT d.active, %(starts_at)s::timestamptz > now() AS to_come, s.id AS slot_id, s.starts_at, s.ends_at
-FROM doctors d
-LEFT JOIN slots s ON s.doctor_id = d.id
-    AND tstzrange(s.starts_at, s.ends_at)
-        && tstzrange(%(starts_at)s::timestamptz, %(starts_at)s::timestamptz + %(minutes)s::integer * interval '1 minute')
-WHERE d.id = %(doctor_id)s::bigint
-ORDER BY s.starts_at
-LIMIT 1;
-
--- name: bulk_add
--- All slots that start at the given times and are to come, where none of them overlaps anything; otherwise an error.
-WITH created AS (
-    INSERT INTO slots (doctor_id, starts_at, ends_at)
-    SELECT d.id, to_timestamp(epoch), to_timestamp(epoch) + %(minutes)s::integer * interval '1 minute'
-    FROM doctors d, unnest(%(epochs)s::bigint[]) AS wanted (epoch)
-    WHERE d.id = %(doctor_id)s::bigint AND d.active AND to_timestamp(epoch) > now()
-    RETURNING *
-)
-SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, 'free' AS status
-FROM created s
-JOIN doctors d ON d.id = s.doctor_id
-ORDER BY s.starts_at;
-
--- name: bulk_add_around
--- The same of those that overlap nothing; the exclusion constraint decides, and to be asked for each slot takes longer.
+-- Add slots of an active doctor that are to come, as many as overlap nothing; the exclusion constraint decides.
 WITH created AS (
     INSERT INTO slots (doctor_id, starts_at, ends_at)
     SELECT d.id, to_timestamp(epoch), to_timestamp(epoch) + %(minutes)s::integer * interval '1 minute'
@@ -157,14 +89,13 @@ WITH created AS (
     ON CONFLICT DO NOTHING
     RETURNING *
 )
-SELECT s.id, s.doctor_id, d.name AS doctor_name, d.specialization, s.starts_at, s.ends_at,
-       (date_part('epoch', s.ends_at - s.starts_at) / 60)::integer AS minutes, NULL::bigint AS booking_id, 'free' AS status
+SELECT s.*, d.name AS doctor_name, d.specialization, %(minutes)s::integer AS minutes, NULL::bigint AS booking_id, 'free' AS status
 FROM created s
 JOIN doctors d ON d.id = s.doctor_id
 ORDER BY s.starts_at;
 
--- name: bulk_outlook
--- What is already there for the given times: how many are past, there in the same form, or overlap a different slot.
+-- name: preview
+-- Which of the given times are past, have the same slot already, or overlap another slot of the doctor.
 SELECT count(*) FILTER (WHERE wanted.starts_at <= now()) AS past,
        count(*) FILTER (WHERE wanted.starts_at > now() AND same.id IS NOT NULL) AS existing,
        count(*) FILTER (WHERE wanted.starts_at > now() AND same.id IS NULL AND EXISTS (
@@ -173,21 +104,30 @@ SELECT count(*) FILTER (WHERE wanted.starts_at <= now()) AS past,
              AND tstzrange(other.starts_at, other.ends_at) && tstzrange(
                      wanted.starts_at, wanted.starts_at + %(minutes)s::integer * interval '1 minute')
        )) AS conflicts
-FROM unnest(%(starts)s::timestamptz[]) AS wanted (starts_at)
+FROM (SELECT to_timestamp(epoch) AS starts_at FROM unnest(%(epochs)s::bigint[]) AS given (epoch)) AS wanted
 LEFT JOIN slots same
     ON same.doctor_id = %(doctor_id)s::bigint
    AND same.starts_at = wanted.starts_at
    AND same.ends_at = wanted.starts_at + %(minutes)s::integer * interval '1 minute';
 
+-- name: find_overlap
+-- The first slot of a doctor that overlaps a time.
+SELECT id, starts_at, ends_at
+FROM slots
+WHERE doctor_id = %(doctor_id)s::bigint
+  AND tstzrange(starts_at, ends_at)
+      && tstzrange(%(starts_at)s::timestamptz, %(starts_at)s::timestamptz + %(minutes)s::integer * interval '1 minute')
+ORDER BY starts_at
+LIMIT 1;
+
 -- name: delete
--- A slot without bookings; the foreign key of the bookings refuses any other.
+-- Delete a slot; the foreign key of the bookings refuses one that has bookings.
 DELETE FROM slots
 WHERE id = %(id)s::bigint
 RETURNING id;
 
 -- name: count_bookings
--- What stands in the way of deleting a slot.
-SELECT count(*) AS bookings,
-       count(*) FILTER (WHERE status = 'CONFIRMED' OR status = 'PENDING' AND hold_expires_at > now()) AS active
+-- The bookings of a slot, and how many of them are active.
+SELECT count(*) AS bookings, (SELECT count(*) FROM active_bookings WHERE slot_id = %(id)s::bigint) AS active
 FROM bookings
 WHERE slot_id = %(id)s::bigint;

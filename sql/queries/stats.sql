@@ -1,5 +1,5 @@
 -- name: overall
--- All bookings by state; nothing but the bookings is read.
+-- All bookings by state.
 SELECT count(*) FILTER (WHERE status = 'CONFIRMED') AS confirmed,
        count(*) FILTER (WHERE status = 'PENDING') AS pending,
        count(*) FILTER (WHERE status = 'FAILED') AS failed,
@@ -20,7 +20,7 @@ WHERE (%(starts_from)s::timestamptz IS NULL OR s.starts_at >= %(starts_from)s::t
   AND (%(starts_before)s::timestamptz IS NULL OR s.starts_at < %(starts_before)s::timestamptz);
 
 -- name: by_doctor
--- The same for each doctor who has bookings in the period.
+-- Bookings by state, for each doctor who has bookings in the period.
 SELECT d.id AS doctor_id, d.name AS doctor_name,
        count(*) FILTER (WHERE b.status = 'CONFIRMED') AS confirmed,
        count(*) FILTER (WHERE b.status = 'PENDING') AS pending,
@@ -36,7 +36,7 @@ GROUP BY d.id, d.name
 ORDER BY lower(d.name), d.id;
 
 -- name: by_day
--- The same for each day of the clinic's calendar that has bookings.
+-- Bookings by state, for each day of the clinic's calendar that has bookings.
 SELECT (s.starts_at AT TIME ZONE %(timezone)s::text)::date AS date,
        count(*) FILTER (WHERE b.status = 'CONFIRMED') AS confirmed,
        count(*) FILTER (WHERE b.status = 'PENDING') AS pending,

@@ -1,4 +1,4 @@
--- Each statement looks for one kind of broken promise and returns a sentence for each case it finds.
+-- Each statement checks one invariant and returns a sentence for each violation.
 
 -- name: one_active_booking_per_slot
 -- Two or more bookings that hold or book the same slot.
@@ -10,7 +10,7 @@ HAVING count(*) > 1
 ORDER BY slot_id;
 
 -- name: slots_never_overlap
--- Slots of one doctor that begin before an earlier one of the same doctor has ended.
+-- Slots that begin before an earlier slot of the same doctor has ended.
 SELECT format('Slot %%s of doctor %%s overlaps an earlier one.', id, doctor_id) AS message
 FROM (
     SELECT id, doctor_id, starts_at,
@@ -21,9 +21,30 @@ FROM (
 WHERE starts_at < earlier_end
 ORDER BY id;
 
+-- name: patients_never_overlap
+-- Active bookings that begin before an earlier one of the same patient has ended, without --allow-overlap.
+SELECT format('Booking %%s of patient %%s overlaps an earlier one.', reference, patient_id) AS message
+FROM (
+    SELECT id, reference, patient_id, starts_at,
+           max(ends_at) OVER (PARTITION BY patient_id ORDER BY starts_at, id
+                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS earlier_end
+    FROM bookings
+    WHERE status IN ('PENDING', 'CONFIRMED') AND NOT overlap_allowed
+) AS in_order
+WHERE starts_at < earlier_end
+ORDER BY id;
+
+-- name: bookings_have_the_times_of_their_slots
+-- Bookings whose copy of their slot's times differs from the slot.
+SELECT format('Booking %%s has other times than its slot %%s.', b.reference, b.slot_id) AS message
+FROM bookings b
+JOIN slots s ON s.id = b.slot_id
+WHERE (b.starts_at, b.ends_at) <> (s.starts_at, s.ends_at)
+ORDER BY b.id;
+
 -- name: states_have_their_timestamps
--- Bookings whose state lacks its timestamp, or has one of a state that it cannot have been in.
-SELECT format('Booking %%s is %%s, and its timestamps say otherwise.', reference, status) AS message
+-- Bookings that lack the timestamp of their state, or have one of a state that they cannot have been in.
+SELECT format('Booking %%s is %%s, but its timestamps contradict that.', reference, status) AS message
 FROM bookings
 WHERE NOT CASE status
     WHEN 'PENDING'   THEN hold_expires_at IS NOT NULL
@@ -36,7 +57,7 @@ END
 ORDER BY id;
 
 -- name: histories_add_up
--- Bookings whose history does not lead, step by legal step, from nothing to the state they are in; a step for a version.
+-- Bookings whose history is not a sequence of legal transitions to their state, one for each version.
 SELECT format('Booking %%s is %%s at version %%s, and its history says: %%s.', b.reference, b.status, b.version,
               coalesce(h.steps, 'nothing')) AS message
 FROM bookings b
@@ -61,7 +82,7 @@ WHERE h.booking_id IS NULL
 ORDER BY b.id;
 
 -- name: nothing_is_orphaned
--- What refers to something that is not there.
+-- References to records that do not exist.
 SELECT format('Slot %%s belongs to doctor %%s, who does not exist.', s.id, s.doctor_id) AS message
 FROM slots s
 WHERE NOT EXISTS (SELECT FROM doctors d WHERE d.id = s.doctor_id)
@@ -70,34 +91,45 @@ SELECT format('Booking %%s is for slot %%s, which does not exist.', b.reference,
 FROM bookings b
 WHERE NOT EXISTS (SELECT FROM slots s WHERE s.id = b.slot_id)
 UNION ALL
+SELECT format('Booking %%s is for patient %%s, who does not exist.', b.reference, b.patient_id)
+FROM bookings b
+WHERE NOT EXISTS (SELECT FROM patients p WHERE p.id = b.patient_id)
+UNION ALL
 SELECT format('The history has an entry for booking %%s, which does not exist.', h.booking_id)
 FROM booking_history h
 WHERE NOT EXISTS (SELECT FROM bookings b WHERE b.id = h.booking_id);
 
--- name: guards_are_in_place
--- The indexes and constraints that keep the promises, where one is missing, not valid, or not what it should be.
-SELECT format('%%s is missing from the database, and nothing else keeps that promise.', guard.name) AS message
+-- name: constraints_are_in_place
+-- The indexes and constraints that enforce the promises, where one is missing, invalid or altered.
+SELECT format('The constraint %%s is missing from the database or was altered.', wanted.name) AS message
 FROM (VALUES
     ('bookings', 'bookings_one_active_per_slot',
      '(slot_id) WHERE (status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text]))'),
     ('bookings', 'bookings_reference_is_unique', '(reference)'),
     ('bookings', 'bookings_request_happens_once', '(request_id)'),
+    ('patients', 'patients_are_registered_once', '(contact_key, name_key)'),
     ('doctors', 'doctors_email_is_unique', '(lower(email))')
-) AS guard (table_name, name, definition)
+) AS wanted (table_name, name, definition)
 WHERE NOT EXISTS (
     SELECT
     FROM pg_class c
     JOIN pg_index i ON i.indexrelid = c.oid
-    WHERE i.indrelid = to_regclass(guard.table_name) AND starts_with(c.relname::text, guard.name)
+    WHERE i.indrelid = to_regclass(wanted.table_name) AND starts_with(c.relname::text, wanted.name)
       AND i.indisvalid AND i.indisunique AND i.indimmediate
-      AND right(regexp_replace(pg_get_indexdef(c.oid), ' INCLUDE \([^)]*\)', ''), length(guard.definition))
-          = guard.definition
+      AND right(regexp_replace(pg_get_indexdef(c.oid), ' INCLUDE \([^)]*\)', ''), length(wanted.definition))
+          = wanted.definition
 )
 UNION ALL
-SELECT format('%%s is missing from the database, and nothing else keeps that promise.', guard.name)
+SELECT format('The constraint %%s is missing from the database or was altered.', wanted.name)
 FROM (VALUES
     ('slots', 'slots_of_a_doctor_never_overlap',
      'EXCLUDE USING gist (doctor_id WITH =, tstzrange(starts_at, ends_at) WITH &&)'),
+    ('bookings', 'bookings_of_a_patient_never_overlap',
+     'EXCLUDE USING gist (patient_id WITH =, tstzrange(starts_at, ends_at) WITH &&)'
+     ' WHERE (((status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text])) AND (NOT overlap_allowed)))'),
+    ('patients', 'patients_have_an_email_or_a_phone', 'CHECK (((email IS NOT NULL) OR (phone IS NOT NULL)))'),
+    ('slots', 'slots_last_5_to_480_minutes',
+     'CHECK ((((ends_at - starts_at) >= ''00:05:00''::interval) AND ((ends_at - starts_at) <= ''08:00:00''::interval)))'),
     ('slots', 'slots_belong_to_a_doctor', 'FOREIGN KEY (doctor_id) REFERENCES doctors(id)'),
     ('bookings', 'bookings_are_for_a_slot', 'FOREIGN KEY (slot_id) REFERENCES slots(id)'),
     ('bookings', 'bookings_have_a_known_status',
@@ -110,10 +142,10 @@ FROM (VALUES
      ' WHEN ''CANCELLED''::text THEN ((cancelled_at IS NOT NULL) AND (failed_at IS NULL))'
      ' WHEN ''FAILED''::text THEN ((failed_at IS NOT NULL) AND (confirmed_at IS NULL) AND (cancelled_at IS NULL))'
      ' ELSE NULL::boolean END)')
-) AS guard (table_name, name, definition)
+) AS wanted (table_name, name, definition)
 WHERE NOT EXISTS (
     SELECT
     FROM pg_constraint c
-    WHERE c.conrelid = to_regclass(guard.table_name) AND starts_with(c.conname::text, guard.name) AND c.convalidated
-      AND regexp_replace(pg_get_constraintdef(c.oid), '\s+', ' ', 'g') = guard.definition
+    WHERE c.conrelid = to_regclass(wanted.table_name) AND starts_with(c.conname::text, wanted.name) AND c.convalidated
+      AND regexp_replace(pg_get_constraintdef(c.oid), '\s+', ' ', 'g') = wanted.definition
 );

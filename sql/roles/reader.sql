@@ -1,11 +1,12 @@
--- What a reader may do: see everything, change nothing. Formatted with the name of the role, and run in one transaction
--- with search_path set to the clinic's schema, by the owner of its tables.
+-- The rights of a reader: SELECT on everything. Formatted with the names of the role and the schema, and run in one
+-- transaction by the owner of the tables.
 
--- Here alone the schema is named: there is no other way to grant a right on it, or to take away those on all that is in it.
-REVOKE ALL ON ALL TABLES IN SCHEMA booking FROM {role} CASCADE;
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA booking FROM {role} CASCADE;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA booking FROM {role} CASCADE;
-REVOKE ALL ON SCHEMA booking FROM {role} CASCADE;
-GRANT USAGE ON SCHEMA booking TO {role};
+REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role} CASCADE;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role} CASCADE;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA {schema} FROM {role} CASCADE;
+REVOKE ALL ON SCHEMA {schema} FROM {role} CASCADE;
+GRANT USAGE ON SCHEMA {schema} TO {role};
 
-GRANT SELECT ON schema_migrations, clinic, doctors, slots, bookings, booking_history TO {role};
+GRANT SELECT ON schema_migrations, clinic, doctors, slots, patients, patient_history, bookings, booking_history,
+    slot_details, active_bookings, slot_status, booking_details
+TO {role};

@@ -1,1 +1,1 @@
-"""The benchmark: each figure beside the best that this machine can do for it, taken in turn in the same run."""
+"""The benchmark: each figure beside its limit, the best that this machine can do, measured alternately in one run."""

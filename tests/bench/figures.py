@@ -1,97 +1,66 @@
-"""A figure, its limit, and how several of them are shown and kept."""
+"""A figure, its goal, and how figures are compared and printed."""
 
-import json
+import operator
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
-
-@dataclass(frozen=True)
-class Goal:
-    """At least, or at most, some number."""
-
-    bound: float
-    at_least: bool = False
-
-    def is_met(self, value: float) -> bool:
-        return value >= self.bound if self.at_least else value <= self.bound
-
-    def __str__(self) -> str:
-        return f"{'≥' if self.at_least else '≤'} {self.bound:g}"
+_COMPARE = {"≥": operator.ge, "≤": operator.le, "=": operator.eq}
 
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured: the median of `rounds`, in the unit that the name says, and what it is compared with."""
+    """The median of what several rounds measured, in the unit that the name ends with, and a goal such as `≤ 1.3`."""
 
     name: str
     what: str
     rounds: Sequence[float]
-    goal: Goal | None = None
+    goal: str = ""
 
     @property
     def value(self) -> float:
         return statistics.median(self.rounds)
 
-    @property
-    def spread(self) -> str:
-        if len(self.rounds) < 2:
-            return ""
-        return f"{_short(min(self.rounds))} – {_short(max(self.rounds))}"
+    def __str__(self) -> str:
+        spread = f"{_short(min(self.rounds))} – {_short(max(self.rounds))}" if len(self.rounds) > 1 else ""
+        verdict = ""
+        if self.goal:
+            sign, bound = self.goal.split()
+            verdict = "met" if _COMPARE[sign](self.value, float(bound)) else "missed"
+        return f"{self.name:<26} {_short(self.value):>8}  {spread:<18} {self.goal:<7} {verdict:<7} {self.what}"
 
 
-def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
-    """Return how what was taken in turn compares, round by round: on a shared machine only neighbours do."""
-    return [one / other for one, other in zip(above, below, strict=True)]
+def compared(
+    name: str, unit: str, ours: tuple[str, Sequence[float]], limit: tuple[str, Sequence[float]], goal: str
+) -> Iterator[Figure]:
+    """Yield three figures: ours, its limit, and their ratio; each is given as what it is, and its rounds."""
+    yield Figure(f"{name}_{unit}", *ours)
+    yield Figure(f"{name}_limit_{unit}", *limit)
+    yield Figure(f"{name}_ratio", f"{name}_{unit} divided by {name}_limit_{unit}", ratios(ours[1], limit[1]), goal)
 
 
-def in_turn(rounds: int, *takes: Callable[[], float]) -> list[list[float]]:
-    """Take each once in every round, and return what each gave."""
-    taken: list[list[float]] = [[] for _ in takes]
-    for _ in range(rounds):
-        for take, values in zip(takes, taken, strict=True):
-            values.append(take())
-    return taken
+def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
+    """Return the ratio of each round: on a shared machine only neighbouring measurements are comparable."""
+    return [one / other for one, other in zip(numerators, denominators, strict=True)]
+
+
+def alternate(rounds: int, *measurements: Callable[[], Any]) -> list[list[Any]]:
+    """Take each measurement once in every round, and return the values of each."""
+    return [list(values) for values in zip(*([take() for take in measurements] for _ in range(rounds)), strict=True)]
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """Return how long it takes to do some work."""
-    begun = time.perf_counter()
+    """Return how long some work takes."""
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """Return the value that `percent` of the values do not exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
-
-
-def show(figures: Iterable[Figure], title: str) -> None:
-    """Print figures as a table for people."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in ("figure", "median", "spread", "to reach", "", "what"):
-        table.add_column(
-            heading, justify="right" if heading in ("median", "to reach") else "left", no_wrap=heading != "what"
-        )
-    for figure in figures:
-        verdict = "" if figure.goal is None else "reached" if figure.goal.is_met(figure.value) else "missed"
-        table.add_row(figure.name, _short(figure.value), figure.spread, str(figure.goal or ""), verdict, figure.what)
-    console = Console()
-    console.width = max(console.width, 120)
-    console.print(table)
-
-
-def keep(figures: Iterable[Figure], path: Path) -> None:
-    """Write the medians as one flat object of numbers."""
-    path.write_text(json.dumps({figure.name: round(figure.value, 6) for figure in figures}, indent=2) + "\n")
+    return sorted(values)[min(len(values) - 1, int(len(values) * percent / 100))]
 
 
 def _short(value: float) -> str:

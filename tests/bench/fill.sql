@@ -1,15 +1,14 @@
--- A book of three years, two of them past: half an hour for each slot, sixteen a day, every day, half of them booked.
---
--- bench.slots and bench.doctors say how much. Doctors are of five specializations, and those in Oncology are booked out for
--- the next three months. Nothing is booked in the last two months: there the benchmark books.
+-- Three years, two of them past: sixteen half hours a day, half of them booked, and as many patients as slots. bench.slots and
+-- bench.doctors set the size. Doctors in Oncology are fully booked for three months. The last two months have no bookings: the
+-- benchmark books there.
 
 INSERT INTO doctors (name, specialization, email)
 SELECT 'Doctor ' || n, (ARRAY['Cardiology', 'Oncology', 'Dermatology', 'Neurology', 'Paediatrics'])[1 + n % 5],
        'doctor' || n || '@clinic.example'
 FROM generate_series(1, current_setting('bench.doctors')::integer) AS n;
 
--- In the order in which they would be loaded: a year of one doctor after the other. The last two months come after all
--- others, so that their numbers follow one another.
+-- In the order of 'slots bulk': a year of one doctor after the other. The slots of the last two months are inserted last, so
+-- that their numbers are consecutive.
 INSERT INTO slots (doctor_id, starts_at, ends_at)
 SELECT doctor_id, starts_at, starts_at + interval '30 minutes'
 FROM (
@@ -23,12 +22,20 @@ FROM (
 ) AS wanted
 ORDER BY year NULLS LAST, CASE WHEN year IS NOT NULL THEN doctor_id END, starts_at, doctor_id;
 
-INSERT INTO bookings (reference, slot_id, patient_name, patient_email, status, hold_expires_at, booked_at, confirmed_at,
+-- The keys are those of booking_cli.domain.patients. Three of four patients have an email address, every second a phone number.
+INSERT INTO patients (name, email, phone, name_key, contact_key, registered_by)
+SELECT 'Patient ' || n, email, '+' || digits, 'patient ' || n, coalesce(email, digits), 'operator'
+FROM generate_series(1, current_setting('bench.slots')::bigint) AS n,
+     LATERAL (SELECT CASE WHEN n % 4 > 0 THEN 'patient' || n || '@example.org' END AS email,
+                     CASE WHEN n % 2 = 0 THEN '4930' || lpad(n::text, 8, '0') END AS digits) AS contact
+ORDER BY n;
+
+-- A patient's bookings are about nine months apart, so that they never overlap. The references are unique and in no order, as
+-- those of the program, but without a check character.
+INSERT INTO bookings (reference, slot_id, patient_id, starts_at, ends_at, status, hold_expires_at, booked_at, confirmed_at,
                       cancelled_at, failed_at, reason, version, request_id)
-SELECT substr(letters, 1 + r1, 1) || substr(letters, 1 + r2, 1) || substr(letters, 1 + r3, 1) || substr(letters, 1 + r4, 1)
-           || '-' || substr(letters, 1 + r5, 1) || substr(letters, 1 + r6, 1) || substr(letters, 1 + r7, 1)
-           || substr(letters, 1 + r8, 1),
-       slot_id, 'Patient ' || patient, 'patient' || patient || '@example.org',
+SELECT regexp_replace(lpad(to_hex(number * 2654435761 % 4294967296), 8, '0'), '^....', '\&-'),
+       slot_id, 1 + number * 7919 % (current_setting('bench.slots')::bigint / 8) * 7, starts_at, ends_at,
        CASE WHEN chance < 44 THEN 'CONFIRMED' WHEN chance < 48 THEN 'CANCELLED' ELSE 'FAILED' END,
        CASE WHEN held THEN booked_at + interval '2 minutes' END,
        booked_at,
@@ -39,34 +46,20 @@ SELECT substr(letters, 1 + r1, 1) || substr(letters, 1 + r2, 1) || substr(letter
        CASE WHEN chance >= 48 THEN 2 WHEN chance >= 44 THEN 3 WHEN held THEN 2 ELSE 1 END,
        md5(number::text)
 FROM (
-    SELECT *, '123456789ABCDEFGHJKMNPQRSTVWXYZ'::text AS letters,
-           -- The check character, as booking_cli.references computes it: 8 times 4 is 1 modulo 31.
-           (31 * 31 - (r1 + 2 * r2 + 3 * r3 + 4 * r4 + 5 * r5 + 6 * r6 + 7 * r7)) % 31 * 4 % 31 AS r8
+    SELECT slot_id, starts_at, ends_at, row_number() OVER (ORDER BY starts_at, slot_id) AS number,
+           CASE WHEN fully_booked THEN 0 ELSE chance END AS chance,
+           NOT fully_booked AND (chance >= 44 OR hashint8extended(slot_id, 2) % 2 = 0) AS held,
+           least(starts_at, now()) - (1 + abs(hashint8extended(slot_id, 3) % 40000)) * interval '1 minute'
+               - interval '1 day' AS booked_at
     FROM (
-        SELECT *, (number * 7 % 31)::integer AS r1, (number / 31 % 31)::integer AS r2, (number / 961 % 31)::integer AS r3,
-               (number / 29791 % 31)::integer AS r4, (number / 923521 % 31)::integer AS r5,
-               ((number * 13 + 5) % 31)::integer AS r6,
-               -- Never all digits, for that would be a number.
-               (9 + number % 22)::integer AS r7
-        FROM (
-            SELECT s.id AS slot_id, row_number() OVER (ORDER BY s.starts_at, s.id) AS number,
-                   (hashint8(s.id)::bigint & 2147483647) % (current_setting('bench.slots')::bigint / 16) AS patient,
-                   CASE WHEN full_up THEN 0 ELSE (hashint8extended(s.id, 1) & 2147483647) % 100 END AS chance,
-                   CASE WHEN full_up THEN false
-                        ELSE (hashint8extended(s.id, 1) & 2147483647) % 100 >= 44 OR (hashint8extended(s.id, 2) & 2147483647) % 2 = 0 END AS held,
-                   least(s.starts_at, now()) - (1 + (hashint8extended(s.id, 3) & 2147483647) % 40000) * interval '1 minute'
-                       - interval '1 day' AS booked_at
-            FROM (
-                SELECT s.*, d.specialization = 'Oncology'
-                            AND s.starts_at BETWEEN current_date AND current_date + 90 AS full_up
-                FROM slots s
-                JOIN doctors d ON d.id = s.doctor_id
-                WHERE s.starts_at < (SELECT max(starts_at) FROM slots) - interval '61 days'
-            ) AS s
-        ) AS wanted
-        WHERE chance < 52
-    ) AS numbered
-) AS lettered
+        SELECT s.id AS slot_id, s.starts_at, s.ends_at, abs(hashint8extended(s.id, 1) % 100) AS chance,
+               d.specialization = 'Oncology' AND s.starts_at BETWEEN current_date AND current_date + 90 AS fully_booked
+        FROM slots s
+        JOIN doctors d ON d.id = s.doctor_id
+        WHERE s.starts_at < (SELECT max(starts_at) FROM slots) - interval '61 days'
+    ) AS slot
+    WHERE fully_booked OR chance < 52
+) AS booking
 ORDER BY booked_at;
 
 INSERT INTO booking_history (booking_id, at, actor, from_status, to_status, reason)

@@ -1,12 +1,12 @@
-"""pgbench, running the very statements that the repository sends."""
+"""pgbench, running the statements that the repository sends."""
 
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -18,9 +18,16 @@ CLIENTS = 16
 Sent = list[tuple[str, Mapping[str, object]]]
 
 
+class Run(NamedTuple):
+    """The transactions per second of a run, and the percentage of attempts that were retried."""
+
+    per_second: float
+    retried_percent: float
+
+
 @contextmanager
 def recorded() -> Iterator[Sent]:
-    """Collect the statements, with their parameters, of every connection that is opened meanwhile."""
+    """Collect the statements, with their parameters, of every connection that is opened in the block."""
     sent: Sent = []
 
     class Recorder(psycopg.Cursor[Any]):
@@ -35,47 +42,54 @@ def recorded() -> Iterator[Sent]:
         del connections.OPTIONS["cursor_factory"]
 
 
-def script(sent: Sent, varying: Mapping[str, str], set_up: str) -> str:
-    """Return a pgbench script; a parameter that differs each time is one of the script's variables, the others are constants.
+def script(sent: Sent, varying: Mapping[str, str]) -> list[str]:
+    """Return the lines of a pgbench script that runs recorded statements.
 
-    Statements that go out together make a pipeline.
+    `varying` has the texts within parameters that differ in each transaction, and the pgbench variables for them. A statement
+    with `RETURNING id AS name` sets the variable for the later parameters of that name. Statements that were sent in one
+    message make a pipeline.
     """
-    lines = [set_up]
+    texts = re.compile(rf"(?<![0-9])(?:{'|'.join(varying)})(?![0-9])")
+    lines, returned = [], set()
+
+    def expression(name: str, value: object) -> str:
+        if name in returned:
+            return f":{name}"
+        if not isinstance(value, str | int):
+            return sql.Literal(value).as_string(None)
+        text = texts.sub(lambda match: f":{varying[match[0]]}", str(value))
+        parts = [part for part in re.split(r"(:[a-z]+)", text) if part] or [""]
+        return f"({' || '.join(part if part[:1] == ':' else sql.Literal(part).as_string(None) for part in parts)})"
+
     for query, parameters in sent:
-        values = {
-            name: f":{varying[name]}" if name in varying else _literal(value) for name, value in parameters.items()
-        }
         text = re.sub(r"--.*", "", query)
-        text = text % values if parameters else text
+        if parameters:
+            text %= {name: expression(name, value) for name, value in parameters.items()}
         statements = [" ".join(part.split()) for part in text.split(";") if part.strip()]
-        together = len(statements) > 1
-        lines += [*["\\startpipeline"] * together, *(f"{one};" for one in statements), *["\\endpipeline"] * together]
-    return "\n".join(lines) + "\n"
+        if len(statements) > 1:
+            lines += ["\\startpipeline", *(f"{one};" for one in statements), "\\endpipeline"]
+        elif name := re.search(r"RETURNING id AS (\w+)$", statements[0]):
+            returned.add(name[1])
+            lines.append(f"{statements[0]} \\gset")
+        else:
+            lines.append(f"{statements[0]};")
+    return lines
 
 
-def per_second(conninfo: str, text: str, transactions: int, **variables: int) -> float:
-    """Run a script `transactions` times in all, and return how many were done in a second; none may fail."""
+def run(conninfo: str, lines: Sequence[str], transactions: int, variables: Mapping[str, int]) -> Run:
+    """Run a script `transactions` times in all, by 16 clients, with prepared statements; none may fail."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "script.sql")
-        path.write_text(text)
-        done = subprocess.run(
-            [
-                str(program_folder() / "pgbench"),
-                *("--no-vacuum", "--protocol=prepared", "--max-tries=1000"),
-                *(f"--client={CLIENTS}", "--jobs=2", f"--transactions={transactions // CLIENTS}", f"--file={path}"),
-                *(f"--define={name}={value}" for name, value in variables.items()),
-                conninfo,
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode != 0 or not re.search(r"number of failed transactions: 0 ", done.stdout):
+        path.write_text("\n".join(lines) + "\n")
+        command = [
+            *(str(program_folder() / "pgbench"), "--no-vacuum", "--protocol=prepared", "--max-tries=1000", "--jobs=2"),
+            *(f"--client={CLIENTS}", f"--transactions={transactions // CLIENTS}", f"--file={path}"),
+            *(f"--define={name}={value}" for name, value in variables.items()),
+        ]
+        done = subprocess.run([*command, conninfo], capture_output=True, text=True)
+    if done.returncode != 0 or "number of failed transactions: 0 " not in done.stdout:
         raise RuntimeError(f"pgbench failed:\n{done.stdout}\n{done.stderr}")
-    found = re.search(r"tps = ([0-9.]+)", done.stdout)
-    assert found
-    return float(found[1])
-
-
-def _literal(value: object) -> str:
-    return sql.Literal(value).as_string(None)
+    rate, retries = (
+        float(re.search(rf"{label} ([0-9.]+)", done.stdout)[1]) for label in ("tps =", "total number of retries:")
+    )
+    return Run(rate, 100 * retries / (transactions + retries))

@@ -1,1 +1,1 @@
-"""Simulated clients under failures, what they were promised, and whether the book kept it."""
+"""Clients under injected faults, the history of their operations, and a checker that compares it with the database."""

@@ -1,85 +1,24 @@
-"""Holds what clients were promised against what the database holds, and names each promise that was broken.
+"""Compares the history with the database, and reports every broken promise about bookings, patients and slots.
 
-The rules conclude only what is certain, so that a violation is never a false alarm: where two operations overlapped, either
-may have been first; an operation of unknown outcome may have happened or not, and at any later time. They rely on a database
-that keeps what it has committed, on numbers that its sequences give out in order, and on clients that share one clock.
+The checks conclude only what is certain: of operations that ran at the same time either can have been first, and one of unknown
+outcome can have happened or not, at any later time. They assume a database that keeps what it committed, clients on one clock,
+request ids that are always sent with the same arguments, and merges only of patients of one name.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from tests.chaos import (
-    rules_of_activity,
-    rules_of_answers,
-    rules_of_clinic,
-    rules_of_doctors,
-    rules_of_rows,
-    rules_of_slots,
-    rules_of_time,
-)
-from tests.chaos.contents import Contents
-from tests.chaos.evidence import Evidence
+from tests.chaos import checks_bookings, checks_order, checks_patients, checks_slots
 from tests.chaos.history import Operation
+from tests.chaos.index import Contents, Index, Violation
 
-__all__ = ["RULES", "Contents", "Violation", "violations"]
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A promise that was broken: which one, and how."""
-
-    kind: str
-    message: str
-
-
-RULES: list[tuple[str, Callable[[Evidence], Iterator[str]]]] = [
-    ("double", rules_of_rows.double),
-    ("history", rules_of_rows.history),
-    ("deadline", rules_of_rows.deadline),
-    ("twice", rules_of_rows.twice),
-    ("orphan", rules_of_rows.orphan),
-    ("lost", rules_of_answers.lost),
-    ("differs", rules_of_answers.differs),
-    ("undone", rules_of_answers.undone),
-    ("refused", rules_of_answers.refused),
-    ("nowhere", rules_of_answers.nowhere),
-    ("claimed", rules_of_answers.claimed),
-    ("expired", rules_of_answers.expired),
-    ("order", rules_of_time.order),
-    ("stale", rules_of_time.stale),
-    ("repeat", rules_of_time.repeat),
-    ("lost", rules_of_slots.slot_lost),
-    ("differs", rules_of_slots.slot_differs),
-    ("refused", rules_of_slots.slot_refused),
-    ("nowhere", rules_of_slots.slot_nowhere),
-    ("claimed", rules_of_slots.slot_claimed),
-    ("overlap", rules_of_slots.overlapping),
-    ("partial", rules_of_slots.partial),
-    ("lost", rules_of_doctors.doctor_lost),
-    ("undone", rules_of_doctors.doctor_undone),
-    ("differs", rules_of_doctors.doctor_differs),
-    ("refused", rules_of_doctors.doctor_refused),
-    ("nowhere", rules_of_doctors.doctor_nowhere),
-    ("claimed", rules_of_doctors.doctor_claimed),
-    ("twice", rules_of_doctors.doctor_twice),
-    ("orphan", rules_of_doctors.doctor_missing),
-    ("order", rules_of_doctors.doctor_order),
-    ("stale", rules_of_doctors.doctor_stale),
-    ("inactive", rules_of_activity.booked_inactive),
-    ("inactive", rules_of_activity.slot_of_inactive),
-    ("stale", rules_of_activity.refused_active),
-    ("undone", rules_of_clinic.clinic_undone),
-    ("differs", rules_of_clinic.clinic_differs),
-    ("refused", rules_of_clinic.clinic_refused),
-    ("nowhere", rules_of_clinic.clinic_nowhere),
-]
+MODULES = (checks_bookings, checks_patients, checks_slots, checks_order)
 
 
 def violations(operations: Sequence[Operation], contents: Contents, before: Contents | None = None) -> list[Violation]:
-    """Return every broken promise; empty where all were kept.
+    """Return every broken promise.
 
-    `contents` is read after every operation has ended and the database has finished what killed clients left behind.
-    `before` is what the database held before the first operation: what no operation created.
+    `contents` is read after every operation has ended and no transaction is in progress. `before` is what was in the database
+    before the first operation.
     """
-    evidence = Evidence(operations, contents, before or Contents())
-    return [Violation(kind, message) for kind, rule in RULES for message in rule(evidence)]
+    index = Index(operations, contents, before or Contents())
+    return [violation for module in MODULES for check in module.CHECKS for violation in check(index)]

@@ -1,113 +1,180 @@
-"""A client: it wants one thing after the other, and repeats what was not decided, as a careful script does."""
+"""Clients: they send requests through the repository, through the import executor, or by running the installed program."""
 
-import random
-import threading
-import time
-import traceback
-from typing import Protocol
+import dataclasses
+import datetime as dt
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
-from tests.chaos.history import Answer, Done, Operation, Refused, Unknown
-from tests.chaos.notes import Notes
-from tests.chaos.workload import Request, Stock
+from booking_cli.domain.errors import BookingError
+from booking_cli.domain.validation import BookingKey, DoctorKey, PatientKey
+from booking_cli.importing import executor
+from booking_cli.importing.rows import ImportRow
+from booking_cli.output.json import dumps
+from booking_cli.repository import bookings, doctors, patients, slots
+from booking_cli.repository.bookings import BookingRequest
+from booking_cli.repository.doctors import DoctorUpdate
+from booking_cli.repository.patients import PatientUpdate
+from booking_cli.session import ClinicSession
+from tests.chaos.history import EXIT_STATUSES, History, Ok, Outcome, Rejected, Unknown
+from tests.chaos.processes import Processes
+from tests.chaos.workload import Request
 
-TRIES = 6
-# What says that the request itself was not decided upon.
-TRY_AGAIN = {"busy", "database_unavailable"}
+# Longer than the program takes for all its retries, reconnections and statements.
+STUCK_SECONDS = 180
+CHUNK = 3
+PROGRAM = str(Path(sys.executable).with_name("booking"))
 
-
-class Caller(Protocol):
-    """How a client asks for something."""
-
-    def __call__(self, request: Request) -> Answer:
-        """Ask once, and return the answer."""
-
-
-class BatchCaller(Protocol):
-    """How a client asks for many bookings at once."""
-
-    def __call__(self, requests: list[Request]) -> list[Answer]:
-        """Ask once for each."""
-
-
-class Client(threading.Thread):
-    """Wants one thing after the other until `enough` is set, and repeats what was not decided, as a careful script does."""
-
-    def __init__(self, name: str, call: Caller, stock: Stock, notes: Notes, seed: str, enough: threading.Event) -> None:
-        super().__init__(name=name, daemon=True)
-        self._call = call
-        self._stock = stock
-        self._notes = notes
-        self._random = random.Random(f"{seed} {name}")
-        self._enough = enough
-
-    def run(self) -> None:
-        while not self._enough.is_set():
-            self._settle(self._stock.request(self._random))
-
-    def _settle(self, request: Request) -> None:
-        for _ in range(TRIES):
-            answer = self._ask(request)
-            if _is_undecided(answer):
-                if self._enough.wait(self._random.uniform(0, 0.2)):
-                    return
-            # Whoever got an answer and lost it asks again as well.
-            elif not (isinstance(answer, Done) and request.repeatable and self._random.random() < 0.05):
-                return
-            # Some never come back.
-            if self._random.random() < 0.15:
-                return
-
-    def _ask(self, request: Request) -> Answer:
-        answer = ask(self.name, self._call, request, self._notes)
-        if isinstance(answer, Done):
-            self._stock.learn(request.kind, answer.result)
-        return answer
+Arguments = Mapping[str, Any]
+Client = Callable[[list[Request]], list[Outcome]]  # sends requests once, and returns the outcome of each
 
 
-class BatchClient(Client):
-    """Wants many bookings at once, as the lines of a file, and runs the file again while any line was not decided."""
+class SessionClient:
+    """Calls the functions of the repository on an open session."""
 
-    def __init__(
-        self, name: str, call: BatchCaller, stock: Stock, notes: Notes, seed: str, enough: threading.Event
-    ) -> None:
-        super().__init__(name, lambda request: call([request])[0], stock, notes, seed, enough)
-        self._call_batch = call
+    def __init__(self, session: ClinicSession, actor: str, history: History) -> None:
+        self._session = dataclasses.replace(session, actor=actor)
+        self._history = history
 
-    def run(self) -> None:
-        while not self._enough.is_set():
-            requests = self._stock.file(self._random)
-            for _ in range(TRIES):
-                answers = self._ask_all(requests)
-                if not any(_is_undecided(answer) for answer in answers) and self._random.random() > 0.05:
-                    break
-                if self._enough.wait(self._random.uniform(0, 0.2)):
-                    return
+    def __call__(self, requests: list[Request]) -> list[Outcome]:
+        return [self._send(request) for request in requests]
 
-    def _ask_all(self, requests: list[Request]) -> list[Answer]:
-        begun = [self._notes.started() for _ in requests]
+    def _send(self, request: Request) -> Outcome:
         try:
-            answers = self._call_batch(requests)
-        except Exception:
-            answers = [self._notes.bug(f"{self.name} failed at {requests}:\n{traceback.format_exc()}")] * len(requests)
-        ended = time.time()
-        for (number, started), request, answer in zip(begun, requests, answers, strict=True):
-            operation = Operation(number, self.name, request.kind, request.arguments, started, ended, answer)
-            self._notes.history.record(operation)
-            if isinstance(answer, Done):
-                self._stock.learn(request.kind, answer.result)
-        return answers
+            return Ok(json.loads(dumps(_CALLS[request.kind](self._session, request.arguments))))
+        except BookingError as error:
+            return self._history.error(request.kind, error.code, f"{request}: {error}")
 
 
-def _is_undecided(answer: Answer) -> bool:
-    return isinstance(answer, Unknown) or (isinstance(answer, Refused) and answer.code in TRY_AGAIN)
+class ImportClient(SessionClient):
+    """Books the rows of a file on an open session: in chunks of which two run at a time, or atomically."""
+
+    def __call__(self, requests: list[Request]) -> list[Outcome]:
+        rows = [ImportRow(line, _booking_request(request.arguments)) for line, request in enumerate(requests)]
+        chunks = [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]
+        # After an error, further chunks are not started, and have no results.
+        outcomes: list[Outcome] = [Rejected("busy")] * len(rows)
+        try:
+            if requests[0].arguments["atomic"]:
+                results = executor.book_atomically(self._session, lambda: chunks)
+            else:
+                results = executor.book_chunks(self._session, iter(chunks), jobs=2)
+            for row in itertools.chain.from_iterable(result.results for result in results):
+                ok = Ok({**json.loads(dumps(row)), "id": row.booking_id})
+                outcomes[row.line] = self._history.error("book", row.code, f"{row}") if row.code else ok
+        except BookingError as error:
+            return [self._history.error("book", error.code, f"{requests}: {error}")] * len(rows)
+        return outcomes
 
 
-def ask(name: str, call: Caller, request: Request, notes: Notes) -> Answer:
-    """Ask once, and record what came of it."""
-    number, started = notes.started()
-    try:
-        answer = call(request)
-    except Exception:
-        answer = notes.bug(f"{name} failed at {request}:\n{traceback.format_exc()}")
-    notes.history.record(Operation(number, name, request.kind, request.arguments, started, time.time(), answer))
-    return answer
+class ProgramClient:
+    """Runs the installed program, and reads its output."""
+
+    def __init__(self, name: str, environment: Mapping[str, str], processes: Processes, history: History) -> None:
+        self._name, self._processes, self._history = name, processes, history
+        self._environment = {"PATH": os.environ["PATH"], "BOOKING_ACTOR": name, **environment}
+
+    def __call__(self, requests: list[Request]) -> list[Outcome]:
+        return [self._send(kind, [*map(str, _COMMANDS[kind](arguments))]) for kind, arguments in requests]
+
+    def _send(self, kind: str, arguments: list[str]) -> Outcome:
+        with subprocess.Popen(
+            [PROGRAM, *arguments, "-o", "json"],
+            env=self._environment,
+            cwd=self._environment["HOME"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a Ctrl-C in the terminal must not reach it
+        ) as process:
+            self._processes[self._name] = process
+            try:
+                stdout, stderr = process.communicate(timeout=STUCK_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return self._history.bug(f"{arguments} did not end within {STUCK_SECONDS} seconds.")
+        report = f"{arguments}: {process.returncode} {stdout} {stderr}"
+        if process.returncode == -signal.SIGKILL:
+            return Unknown("killed")
+        if process.returncode == 0:
+            return Ok(json.loads(stdout))
+        code = json.loads(stderr.splitlines()[-1])["error"]["code"]
+        if EXIT_STATUSES[code] != process.returncode or "Traceback" in stderr:
+            return self._history.bug(report)
+        return self._history.error(kind, code, report)
+
+
+def _booking_request(a: Arguments) -> BookingRequest:
+    patient = (a["patient_id"], a["patient_name"], a["patient_email"], a["patient_phone"])
+    options = {"hold_minutes": a["hold_minutes"], "allow_overlap": a["allow_overlap"]}
+    return BookingRequest(a["slot_id"], *patient, request_id=a["request_id"], **options)
+
+
+def _book(session: ClinicSession, a: Arguments) -> object:
+    # As the command does, which accepts the number that a patient had before a merge.
+    known = a["patient_id"] and patients.find(session, PatientKey(id=a["patient_id"])).id
+    return bookings.book(session, _booking_request({**a, "patient_id": known})).booking
+
+
+def _add_slots(session: ClinicSession, a: Arguments) -> object:
+    doctor = doctors.find_active(session, DoctorKey(id=a["doctor_id"]))
+    return slots.add_many(session, doctor, [*map(_instant, a["starts"])], a["minutes"], strict=False)
+
+
+_instant = dt.datetime.fromisoformat
+_CALLS: dict[str, Callable[[ClinicSession, Arguments], object]] = {
+    "book": _book,
+    "confirm": lambda s, a: bookings.confirm(s, BookingKey(reference=a["reference"]), a["request_id"]).booking,
+    "cancel": lambda s, a: bookings.cancel(s, BookingKey(reference=a["reference"]), None, a["request_id"]).booking,
+    "expire": lambda s, _: bookings.expire(s),
+    "add_slots": _add_slots,
+    "delete_slot": lambda s, a: slots.delete(s, a["slot_id"]),
+    "update_doctor": lambda s, a: doctors.update(
+        s, DoctorKey(id=a["doctor_id"]), DoctorUpdate(active=a["active"]), if_version=None
+    ),
+    "add_patient": lambda s, a: patients.add(
+        s, name=a["patient_name"], email=a["patient_email"], phone=a["patient_phone"], note=None
+    ),
+    "update_patient": lambda s, a: patients.update(
+        s, PatientKey(id=a["patient_id"]), PatientUpdate(**{a["field"]: a["value"]}), if_version=None
+    ),
+    "merge_patients": lambda s, a: patients.merge(s, PatientKey(id=a["patient_id"]), PatientKey(id=a["into_id"])),
+}
+
+
+def _book_command(a: Arguments) -> list[object]:
+    hold = ["--confirm"] if a["confirm"] else ["--hold", a["hold_minutes"]]
+    patient = ["--patient", a["patient_id"]] if a["patient_id"] else ["--name", a["patient_name"], *_contact(a)]
+    options = [*patient, *hold, *["--allow-overlap"] * a["allow_overlap"], "--request-id", a["request_id"]]
+    return ["book", a["slot_id"], *options]
+
+
+def _slots_command(a: Arguments) -> list[object]:
+    first, end = _instant(a["starts"][0]), _instant(a["starts"][-1]) + dt.timedelta(minutes=a["minutes"])
+    hours = ["--start", f"{first:%H:%M}", "--end", f"{end:%H:%M}", "--minutes", a["minutes"]]
+    return ["slots", "bulk", a["doctor_id"], "--from", f"{first:%Y-%m-%d}", *hours]
+
+
+def _contact(a: Arguments) -> list[object]:
+    return ["--email", a["patient_email"]] if a["patient_email"] else ["--phone", a["patient_phone"]]
+
+
+_COMMANDS: dict[str, Callable[[Arguments], list[object]]] = {
+    "book": _book_command,
+    "confirm": lambda a: ["confirm", a["reference"], "--request-id", a["request_id"]],
+    "cancel": lambda a: ["cancel", a["reference"], "--request-id", a["request_id"]],
+    "expire": lambda _: ["expire"],
+    "add_slots": _slots_command,
+    "delete_slot": lambda a: ["slots", "delete", a["slot_id"]],
+    "update_doctor": lambda a: ["doctors", "update", a["doctor_id"], "--active" if a["active"] else "--inactive"],
+    "add_patient": lambda a: ["patients", "add", a["patient_name"], *_contact(a)],
+    "update_patient": lambda a: ["patients", "update", a["patient_id"], f"--{a['field']}", a["value"]],
+    "merge_patients": lambda a: ["patients", "merge", a["patient_id"], a["into_id"]],
+}

@@ -1,69 +1,98 @@
-"""What simulated clients were promised: each operation with its start, its end and its answer."""
+"""The history of a run: each operation with its start, its end and its outcome."""
 
+import itertools
 import threading
+import time
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from booking_cli.domain import errors
+from booking_cli.domain.models import NOT_MADE
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The command ended with exit 0; `result` is the JSON of what it shows."""
+class Ok(NamedTuple):
+    """The command was done; `result` is the JSON that it shows."""
 
     result: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The command said that nothing was changed; `code` as in the contract: slot_taken, busy, not_found, ..."""
+class Rejected(NamedTuple):
+    """The command reported that nothing was changed; `code` is an error code such as slot_taken or busy."""
 
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nothing said whether it happened: killed, or outcome_unknown, or anything else that leaves it open."""
+class Unknown(NamedTuple):
+    """The outcome was not reported: the client was killed, or the code is outcome_unknown."""
 
-    why: str
-
-
-Answer = Done | Refused | Unknown
+    reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One try of one request by one client.
+Outcome = Ok | Rejected | Unknown
+
+
+class Operation(NamedTuple):
+    """One attempt at one request by one client; `started` and `ended` are instants of the clients' clock.
 
     `arguments` by `kind`:
-    book: slot_id, patient_name, patient_email, request_id, confirm (bool);
-    confirm, cancel: reference, request_id; expire: nothing; add_slot: doctor_id, starts_at, minutes;
-    bulk: doctor_id, starts (ISO instants), minutes; delete_slot: slot_id;
-    add_doctor: name, specialization, email, phone; update_doctor: doctor_id, change (field and value);
-    delete_doctor: doctor_id; set_clinic: name.
+    book: slot_id, patient_name, patient_email, patient_phone, patient_id (or None), request_id, confirm, hold_minutes,
+    allow_overlap, atomic (True for a row of a file of which all rows or none are booked);
+    confirm, cancel: reference, request_id; expire: nothing; update_doctor: doctor_id, active;
+    add_slots: doctor_id, starts, minutes; delete_slot: slot_id;
+    add_patient: patient_name, patient_email, patient_phone; update_patient: patient_id, field, value;
+    merge_patients: patient_id, into_id, patient_name (of both).
     """
 
-    number: int  # unique, in order of start
+    number: int  # unique, in the order of the starts
     client: str
     kind: str
     arguments: Mapping[str, Any]
-    started: float  # time.time() of the client before the call
-    ended: float  # and after it
-    answer: Answer
+    started: float
+    ended: float
+    outcome: Outcome
+
+    def __str__(self) -> str:
+        return f"operation {self.number} ({self.kind} by {self.client}, {self.outcome})"
+
+
+EXIT_STATUSES = {
+    kind.code: kind.exit_status
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.BookingError)
+}
+# Errors that a client with valid arguments must not get, unless it is interrupted.
+UNEXPECTED = {"error", "output_failed", "invalid_input", "usage", "ambiguous", "not_set_up", "interrupted", "refused"}
+EXPECTED = EXIT_STATUSES.keys() - UNEXPECTED | {NOT_MADE}
+
+
+def person(name: str) -> str:
+    """Return a name without the differences of spelling that do not make another patient; not the product's own function."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 class History:
-    """Collects operations from many threads."""
+    """Collects operations and bugs, from many threads."""
 
     def __init__(self) -> None:
+        self.operations: list[Operation] = []  # those that have ended
+        self.bugs: list[str] = []
+        self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._operations: list[Operation] = []
 
-    def record(self, operation: Operation) -> None:
-        """Add an operation that has ended."""
+    def start(self) -> tuple[int, float]:
+        """Return the number of an operation and the instant at which it starts."""
         with self._lock:
-            self._operations.append(operation)
+            return next(self._numbers), time.time()
 
-    def operations(self) -> list[Operation]:
-        """Return what was recorded so far, in order of start."""
-        with self._lock:
-            return sorted(self._operations, key=lambda operation: operation.number)
+    def bug(self, message: str) -> Unknown:
+        """Record an outcome that no client may get."""
+        self.bugs.append(message)
+        return Unknown("bug")
+
+    def error(self, kind: str, code: str, message: str) -> Outcome:
+        """Return the outcome of an operation of a kind that an error code stands for."""
+        merged_before = (kind, code) == ("merge_patients", "invalid_input")
+        if code not in EXPECTED and not merged_before:
+            return self.bug(f"Unexpected error {code}: {message}")
+        return Unknown(code) if code == "outcome_unknown" else Rejected(code)

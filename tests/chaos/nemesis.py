@@ -1,271 +1,166 @@
-"""What goes wrong, alone and together, by a seeded schedule: clients, connections and servers that die at bad moments."""
+"""The nemesis: injects faults into clients, connections and the server, alone and together, by a seeded schedule."""
 
 import random
+import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
-from tests.chaos.callers import Processes
-from tests.chaos.freezing import freeze
-from tests.chaos.proxy import Link, Proxy, Strike
+from tests.chaos.processes import Processes, freeze, kill
+from tests.chaos.proxy import Link, Predicate, Proxy
 from tests.chaos.server import Server
 
-# Some kinds may find nothing to strike at for a while, as on a slow machine.
-ALL_STRUCK_PATIENCE_SECONDS = 300
-COMMIT_PATIENCE_SECONDS = 3
-LONGEST_DOWN_SECONDS = 0.5
-FROZEN_SECONDS = (0.1, 3)
-
-Fault = Callable[["Nemesis", random.Random], int]
+# Some kinds may find nothing to hit for a while, as on a slow machine.
+ALL_KINDS_SECONDS = 300
+AT_COMMIT_SECONDS = 3
+# After these, the server is down for seconds.
+RARE = {"stop_server", "kill_server", "kill_backend", "kill_backend_at_commit"}
 
 
 class Nemesis:
-    """Strikes at the server, at the proxy's connections and at the clients' processes, and counts what it hit."""
+    """Injects faults. Each public method but `run` is a kind; it returns how often it hit, which `injected` counts."""
 
     def __init__(
-        self, seed: str, server: Server, proxy: Proxy, processes: Processes, expire_tenfold: Callable[[], int]
+        self, seed: str, server: Server, proxy: Proxy, processes: Processes, expire: Callable[[], int]
     ) -> None:
         self._random = random.Random(f"{seed} nemesis")
-        self._server = server
-        self._proxy = proxy
-        self._processes = processes
-        self._expire_tenfold = expire_tenfold
-        self._lock = threading.Lock()
-        self.struck: Counter[str] = Counter()
+        self._server, self._proxy, self._processes, self._expire = server, proxy, processes, expire
+        self.injected: Counter[str] = Counter()
 
     def run(self, kinds: list[str], seconds: float) -> None:
-        """Let faults of these kinds strike for so long, and until each of them has struck."""
+        """Inject faults of these kinds for some seconds, and until each kind has hit something."""
         end = time.monotonic() + seconds
-        give_up_at = end + ALL_STRUCK_PATIENCE_SECONDS
-        for together in self._rounds(kinds):
-            now = time.monotonic()
-            if now > give_up_at or (now > end and all(self.struck[kind] for kind in kinds)):
+        for together in self._schedule(kinds):
+            complete = all(self.injected[kind] for kind in kinds)
+            if time.monotonic() > (end if complete else end + ALL_KINDS_SECONDS):
                 return
             time.sleep(self._random.uniform(0.1, 0.8))
-            self._strike(together)
-            self._server.heal()
+            rngs = [random.Random(self._random.random()) for _ in together]
+            with ThreadPoolExecutor() as threads:
+                hits = threads.map(lambda kind, rng: getattr(self, kind)(rng), together, rngs)
+                self.injected.update(dict(zip(together, map(int, hits), strict=True)))
+            self._server.recover()
 
-    def _rounds(self, kinds: list[str]) -> Iterator[list[str]]:
-        """Yield what strikes together: each kind alone at first, then by chance, then again what has not struck yet."""
+    def _schedule(self, kinds: list[str]) -> Iterator[list[str]]:
+        """Yield the kinds to inject together: first each alone, then random ones, with those that have not hit yet."""
         yield from ([kind] for kind in self._random.sample(kinds, len(kinds)))
+        weights = [1 if kind in RARE else 4 for kind in kinds]
         while True:
-            count = self._random.choices([1, 2, 3, 4], [50, 25, 15, 10])[0]
-            chosen = self._random.choices(kinds, [_WEIGHTS.get(kind, 4) for kind in kinds], k=count)
-            yield [*dict.fromkeys(chosen)]
-            missing = [kind for kind in kinds if not self.struck[kind]]
-            if missing:
-                yield [self._random.choice(missing)]
+            (count,) = self._random.choices([1, 2, 3, 4], [50, 25, 15, 10])
+            missing = [kind for kind in kinds if not self.injected[kind]]
+            yield [*dict.fromkeys(self._random.choices(kinds, weights, k=count) + missing[:1])]
 
-    def _strike(self, kinds: list[str]) -> None:
-        failures: list[BaseException] = []
+    def kill_clients(self, rng: random.Random) -> int:
+        return sum(kill(process) for process in self._processes.ids() if rng.random() < 0.5)
 
-        def strike(kind: str, chosen: random.Random) -> None:
-            try:
-                hits = FAULTS[kind](self, chosen)
-            except BaseException as failure:
-                failures.append(failure)
-                return
-            with self._lock:
-                self.struck[kind] += hits
+    def terminate_backends(self, rng: random.Random) -> int:
+        share = rng.choice([0.1, 0.5, 1])
+        return sum(self._server.terminate(backend) for backend in self._server.backends() if rng.random() < share)
 
-        threads = [
-            threading.Thread(target=strike, args=[kind, random.Random(self._random.random())], name=kind, daemon=True)
-            for kind in kinds
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise failures[0]
-
-    def kill_clients(self, chosen: random.Random) -> int:
-        """Kill processes of clients, at any moment or while their COMMIT is under way."""
-        if chosen.random() < 0.5:
-            hits = 0
-            for _ in range(chosen.randint(1, 6)):
-                hits += self._processes.kill_any(chosen)
-                time.sleep(chosen.uniform(0, 0.3))
-            return hits
-
-        def killed(link: Link, commit: bytes) -> None:
-            self._processes.kill(link.client_name)
-            # What a process has sent still arrives, perhaps after it was repeated; or it dies a moment earlier.
-            if chosen.random() < 0.7:
-                link.stall(chosen.choice([0, chosen.random()]))
-                link.to_server(commit)
-                link.await_answer()
-            link.cut(reset=True)
-
-        return self._at_commits(killed, chosen.randint(1, 3), wanted=lambda link: link.client_name in self._processes)
-
-    def end_connections(self, chosen: random.Random) -> int:
-        """End connections as an administrator does: one, some or all."""
-        share = chosen.choice([0.1, 0.5, 1])
-        return sum(
-            self._server.end_connection(backend) for backend in self._server.backends() if chosen.random() < share
-        )
-
-    def end_at_commit(self, chosen: random.Random) -> int:
-        """End a connection as an administrator does: before its COMMIT arrives, while it is done, or instead of its answer."""
-
-        def ended(link: Link, commit: bytes) -> None:
-            moment = chosen.choice(["before", "meanwhile", "instead"])
-            if moment != "before":
-                link.to_server(commit)
-            if moment == "instead":
-                link.await_answer()
-            if link.backend:
-                self._server.end_connection(link.backend)
-            if moment == "before":
-                link.to_server(commit)
-
-        return self._at_commits(ended, chosen.randint(1, 5))
-
-    def cut_at_commit(self, chosen: random.Random) -> int:
-        """Cut a connection at its COMMIT: before it arrives, after it was done, while it is done, or long before it arrives."""
-
-        def cut(link: Link, commit: bytes) -> None:
-            reset = chosen.random() < 0.5
-            match chosen.choice(["before", "after", "meanwhile", "late", "late"]):
-                case "before":
-                    pass
-                case "after":
-                    link.to_server(commit)
-                    link.await_answer()
-                case "meanwhile":
-                    link.to_server(commit)
-                case "late":
-                    # On its way in some buffer, while the client has long since been cut off.
-                    link.leave_client(reset=reset)
-                    link.stall(chosen.choice([0.05, 0.5, 3]) * chosen.random())
-                    link.to_server(commit)
-                    link.await_answer()
-            link.cut(reset=reset)
-
-        return self._at_commits(cut, chosen.randint(1, 12))
-
-    def cut_connections(self, chosen: random.Random) -> int:
-        """Cut connections at any moment, and for a moment let nobody connect."""
-        share, reset = chosen.choice([0.2, 0.5, 1]), chosen.random() < 0.5
-        self._proxy.refusing = chosen.random() < 0.3
-        hits = self._order(share, chosen, lambda link: link.cut(reset=reset))
-        time.sleep(chosen.uniform(0, 0.5))
+    def cut_connections(self, rng: random.Random) -> int:
+        """Cut connections, and sometimes refuse new ones for a while."""
+        share, reset = rng.choice([0.2, 0.5, 1]), rng.random() < 0.5
+        self._proxy.refusing = rng.random() < 0.3
+        hits = self._on_links(share, rng, lambda link: link.cut(reset=reset))
+        time.sleep(rng.uniform(0, 0.5))
         self._proxy.refusing = False
         return hits
 
-    def half_close(self, chosen: random.Random) -> int:
-        """Let one direction of connections end, while the other stays open."""
-        towards_server = chosen.random() < 0.5
-        return self._order(0.5, chosen, lambda link: link.half_close(towards_server=towards_server))
+    def half_close(self, rng: random.Random) -> int:
+        towards_server = rng.random() < 0.5
+        return self._on_links(0.5, rng, lambda link: link.half_close(towards_server=towards_server))
 
-    def delay(self, chosen: random.Random) -> int:
-        """Let everything take longer for a while, and some connections stand still."""
-        self._proxy.delay = chosen.choice([0.005, 0.02, 0.1])
-        hits = self._order(0.3, chosen, lambda link: link.stall(1))
-        time.sleep(chosen.uniform(0.5, 2))
+    def delay(self, rng: random.Random) -> int:
+        """Delay all messages for a while, and stall some connections."""
+        self._proxy.delay = rng.choice([0.005, 0.02, 0.1])
+        hits = self._on_links(0.3, rng, lambda link: link.stall(1))
+        time.sleep(rng.uniform(0.5, 2))
         self._proxy.delay = 0
         return hits
 
-    def swallow(self, chosen: random.Random) -> int:
-        """Let everything vanish for a while on some connections, which then break."""
-        seconds = chosen.uniform(0.2, 3)
-        return self._order(0.5, chosen, lambda link: link.swallow(seconds))
+    def swallow(self, rng: random.Random) -> int:
+        """Stall connections for a while, and then cut them."""
+        seconds = rng.uniform(0.2, 3)
+        return self._on_links(0.5, rng, lambda link: (link.stall(seconds), threading.Timer(seconds, link.cut).start()))
 
-    def stop_server(self, chosen: random.Random) -> int:
-        """Stop the server at once, and start it again."""
-        return self._server.stop_at_once(chosen.uniform(0, LONGEST_DOWN_SECONDS))
+    def stop_server(self, rng: random.Random) -> int:
+        """Stop the server in immediate mode, and start it again."""
+        return self._server.restart(signal.SIGQUIT, rng.uniform(0, 0.5))
 
-    def kill_server(self, chosen: random.Random) -> int:
-        """Kill the server's main process, and start it again."""
-        return self._server.kill(chosen.uniform(0, LONGEST_DOWN_SECONDS))
+    def kill_server(self, rng: random.Random) -> int:
+        return self._server.restart(signal.SIGKILL, rng.uniform(0, 0.5))
 
-    def kill_backend(self, chosen: random.Random) -> int:
-        """Kill a process of the server, at any moment or while it commits; the server recovers by itself."""
-        if chosen.random() < 0.5:
-            backends = self._server.backends()
-            return bool(backends) and self._server.kill_backend(chosen.choice(backends))
+    def kill_backend(self, rng: random.Random) -> int:
+        """Kill a backend; the server then restarts all others."""
+        return kill(rng.choice([*self._server.backends()] or [None]))
 
-        def killed(link: Link, commit: bytes) -> None:
-            link.to_server(commit)
-            if link.backend:
-                self._server.kill_backend(link.backend)
+    def freeze(self, rng: random.Random) -> int:
+        """Freeze clients and backends, or the postmaster."""
+        processes = [*self._processes.ids(), *self._server.backends()]
+        if rng.random() < 0.1:
+            return freeze(self._server.postmaster(), rng)
+        return sum(freeze(process, rng) for process in processes if rng.random() < 0.3)
 
-        return self._at_commits(killed, 1)
+    def expire_concurrently(self, _: random.Random) -> int:
+        return self._expire()
 
-    def freeze(self, chosen: random.Random) -> int:
-        """Let processes stand still and then go on: clients and what serves them, or the one that lets clients in."""
-        if chosen.random() < 0.1:
-            main_process = self._server.main_process()
-            return main_process is not None and freeze(main_process, chosen.uniform(*FROZEN_SECONDS))
-        if chosen.random() < 0.5:
-            share = chosen.choice([0.1, 0.3, 1])
-            clients = [name for name in self._processes.names() if chosen.random() < share]
-            backends = [backend for backend in self._server.backends() if chosen.random() < share]
-            return sum(
-                [self._processes.freeze(name, chosen.uniform(*FROZEN_SECONDS)) for name in clients]
-                + [freeze(backend, chosen.uniform(*FROZEN_SECONDS)) for backend in backends]
-            )
+    def cut_at_commit(self, rng: random.Random) -> int:
+        return self._at_commits(rng, lambda link: link.cut(reset=rng.random() < 0.5))
 
-        def frozen(link: Link, commit: bytes) -> None:
-            seconds = chosen.uniform(*FROZEN_SECONDS)
-            before = chosen.random() < 0.5
-            if not before:
-                link.to_server(commit)
-            if chosen.random() < 0.5 and link.client_name in self._processes:
-                self._processes.freeze(link.client_name, seconds)
-            elif link.backend:
-                freeze(link.backend, seconds)
-            if before:
-                link.to_server(commit)
+    def terminate_at_commit(self, rng: random.Random) -> int:
+        return self._at_commits(rng, lambda link: self._server.terminate(link.backend))
 
-        return self._at_commits(frozen, chosen.randint(1, 5))
+    def kill_backend_at_commit(self, rng: random.Random) -> int:
+        return self._at_commits(rng, lambda link: kill(link.backend), most=1)
 
-    def expire_tenfold(self, _: random.Random) -> int:
-        """Run `expire` ten times at once."""
-        return self._expire_tenfold()
+    def freeze_at_commit(self, rng: random.Random) -> int:
+        def action(link: Link) -> None:
+            freeze(rng.choice([link.backend, self._processes.id(link.client_name)]) or link.backend, rng)
 
-    def _order(self, share: float, chosen: random.Random, what: Callable[[Link], object]) -> int:
-        """Tell a share of the connections to do something, and return how many."""
-        links = [link for link in self._proxy.links() if chosen.random() < share]
+        return self._at_commits(rng, action)
+
+    def kill_client_at_commit(self, rng: random.Random) -> int:
+        def action(link: Link) -> None:
+            kill(self._processes.id(link.client_name))
+            link.cut()
+
+        return self._at_commits(rng, action, lambda link: bool(self._processes.id(link.client_name)))
+
+    def _on_links(self, share: float, rng: random.Random, action: Callable[[Link], object]) -> int:
+        """Run an action on a share of the connections, and return on how many."""
+        links = [link for link in [*self._proxy.links] if rng.random() < share]
         for link in links:
-            link.order(what)
+            action(link)
         return len(links)
 
-    def _at_commits(self, strike: Strike, count: int, wanted: Callable[[Link], bool] = lambda _: True) -> int:
-        """Let `strike` happen at so many of the next COMMITs, and return at how many it did."""
-        hits = threading.Semaphore(0)
+    def _at_commits(
+        self, rng: random.Random, action: Callable[[Link], object], predicate: Predicate = lambda _: True, most: int = 8
+    ) -> int:
+        """Run an action at some of the next COMMITs, and return at how many; waits for them only for a while."""
+        hits: list[Link] = []
+        count = rng.randint(1, most)
 
-        def counted(link: Link, commit: bytes) -> None:
-            hits.release()
-            strike(link, commit)
+        def at_commit(link: Link, commit: bytes) -> None:
+            hits.append(link)
+            moment = rng.choice(["before", "during", "instead of the answer", "late"])
+            if moment == "late":
+                # The COMMIT waits in some buffer on the way, when the client's connection has long been closed.
+                link.half_close(towards_server=False)
+                time.sleep(rng.choice([0.05, 0.5, 3]) * rng.random())
+            if moment != "before":
+                link.to_server(commit, hold_answer=moment != "during")
+            action(link)
+            if moment == "before":
+                link.to_server(commit)
+            link.pass_answers()
 
-        plans = [self._proxy.at_next_commit(counted, wanted) for _ in range(count)]
-        end = time.monotonic() + COMMIT_PATIENCE_SECONDS
-        hit = 0
-        while hit < count and hits.acquire(timeout=max(0, end - time.monotonic())):
-            hit += 1
-        self._proxy.forget(plans)
-        while hits.acquire(blocking=False):
-            hit += 1
-        return hit
+        with self._proxy.at_next_commits(at_commit, predicate, count):
+            end = time.monotonic() + AT_COMMIT_SECONDS
+            while len(hits) < count and time.monotonic() < end:
+                time.sleep(0.01)
+        return len(hits)
 
 
-FAULTS: dict[str, Fault] = {
-    "kill_clients": Nemesis.kill_clients,
-    "end_connections": Nemesis.end_connections,
-    "end_at_commit": Nemesis.end_at_commit,
-    "cut_at_commit": Nemesis.cut_at_commit,
-    "cut_connections": Nemesis.cut_connections,
-    "half_close": Nemesis.half_close,
-    "delay": Nemesis.delay,
-    "swallow": Nemesis.swallow,
-    "stop_server": Nemesis.stop_server,
-    "kill_server": Nemesis.kill_server,
-    "kill_backend": Nemesis.kill_backend,
-    "freeze": Nemesis.freeze,
-    "expire_tenfold": Nemesis.expire_tenfold,
-}
-# The others have the weight 4; after these, the server is away for seconds.
-_WEIGHTS = {"stop_server": 1, "kill_server": 1, "kill_backend": 1}
+FAULTS = [name for name in vars(Nemesis) if not name.startswith("_") and name != "run"]

@@ -1,170 +1,123 @@
-"""A TCP proxy between clients and server that cuts, delays, swallows and half-closes, and can strike at a COMMIT.
-
-Each connection is served by one thread, which alone touches its sockets; others tell it what to do.
-"""
+"""A TCP proxy between clients and server that cuts, stalls, delays and half-closes connections, also exactly at a COMMIT."""
 
 import contextlib
 import random
 import re
-import select
 import socket
 import struct
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Self
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
 ANSWER_SECONDS = 30
-_BUFFER = 65536
-# Who the client is, in its first message; the server takes any setting with a dot in its name.
-_CLIENT_SETTING = "chaos.client"
-
-
-class _Over(Exception):
-    """The connection is to be given up."""
+# The client's name in its first message; the server accepts any setting with a dot in its name.
+_CLIENT = re.compile(rb"chaos\.client=([^\0]+)")
+# The server's BackendKeyData message, with the number of the backend's process.
+_BACKEND = re.compile(rb"K\0\0\0\x0c(.{4})", re.DOTALL)
 
 
 class Link:
-    """One connection through the proxy: the client's half and the server's half."""
+    """One connection through the proxy, with a thread for each direction."""
 
     def __init__(self, proxy: "Proxy", client: socket.socket, server: socket.socket) -> None:
-        self.proxy = proxy
         self.client_name = ""
         self.backend: int | None = None
-        self._client = client
-        self._server = server
-        self._orders: deque[Callable[[Link], object]] = deque()
-        self._wake, self._bell = socket.socketpair()
-        self._sources = [client, server, self._wake]
-        self._greeting = b""
+        self._proxy, self._client, self._server = proxy, client, server
+        self._stalled_until = 0.0
+        self._answered, self._passes_answers = threading.Event(), threading.Event()
+        self._passes_answers.set()
         self._writes = False
 
-    def order(self, what: Callable[["Link"], object]) -> None:
-        """Let the connection's own thread call `what`; for other threads."""
-        self._orders.append(what)
+    def cut(self, *, reset: bool = False) -> None:
+        """Close the connection, towards the client with a TCP reset or without."""
+        self._passes_answers.set()
         with contextlib.suppress(OSError):
-            self._bell.send(b"!")
-
-    # What follows is for the connection's own thread.
-
-    def cut(self, *, reset: bool) -> None:
-        """Give the connection up: with a reset, as from a machine that has forgotten it, or with a plain end."""
-        self.leave_client(reset=reset)
-        raise _Over
-
-    def leave_client(self, *, reset: bool) -> None:
-        """Close the client's half only."""
-        if reset:
-            self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._client.close()
+            self._server.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            if reset:  # sent when the socket is closed, unless it was shut down before
+                self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._client.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
 
     def half_close(self, *, towards_server: bool) -> None:
-        """Say to one side that nothing more will come, while the other way stays open for a while."""
-        silent, told = (self._client, self._server) if towards_server else (self._server, self._client)
+        """Close one direction of the connection, at its end."""
         with contextlib.suppress(OSError):
-            told.shutdown(socket.SHUT_WR)
-        if silent in self._sources:
-            self._sources.remove(silent)
+            (self._server if towards_server else self._client).shutdown(socket.SHUT_WR)
 
     def stall(self, seconds: float) -> None:
-        """Pass nothing on for a while; what arrives meanwhile waits."""
-        self.proxy.closing.wait(seconds)
+        """Pass nothing on for a while; messages that arrive meanwhile wait."""
+        self._stalled_until = time.monotonic() + seconds
 
-    def swallow(self, seconds: float) -> None:
-        """Let everything vanish for a while, as a broken network does, and then give the connection up."""
-        self.stall(seconds)
-        self.cut(reset=True)
-
-    def to_server(self, data: bytes) -> None:
-        """Pass something on to the server."""
+    def to_server(self, data: bytes, *, hold_answer: bool = False) -> None:
+        """Pass a message on; with `hold_answer`, return when its answer waits for `pass_answers`."""
+        if hold_answer:
+            self._answered.clear()
+            self._passes_answers.clear()
         self._server.sendall(data)
+        if hold_answer:
+            self._answered.wait(ANSWER_SECONDS)
 
-    def await_answer(self) -> bytes:
-        """Return what the server says next; nothing where it closed."""
-        if not select.select([self._server], [], [], ANSWER_SECONDS)[0]:
-            return b""
-        with contextlib.suppress(OSError):
-            return self._server.recv(_BUFFER)
-        return b""
+    def pass_answers(self) -> None:
+        self._passes_answers.set()
 
     def run(self) -> None:
-        """Pass on what comes, until one side has closed or the connection is given up."""
-        with self._client, self._server, self._wake, self._bell, contextlib.suppress(_Over, OSError):
-            while len(self._sources) > 1:
-                # Half of a connection that nobody uses is closed in the end.
-                ready = select.select(self._sources, [], [], None if len(self._sources) == 3 else 2)[0]
-                if not ready:
-                    return
-                for source in ready:
-                    self._serve(source)
+        """Pass messages on until one side closes the connection, or it is cut."""
+        self._proxy.links.append(self)
+        with self._client, self._server:
+            answers = threading.Thread(target=self._pump, args=[self._server, self._on_answer], daemon=True)
+            answers.start()
+            self._pump(self._client, self._on_request)
+            answers.join()
+        self._proxy.links.remove(self)
 
-    def _serve(self, source: socket.socket) -> None:
-        if source is self._wake:
-            self._wake.recv(1)
-            self._orders.popleft()(self)
-            return
-        data = source.recv(_BUFFER)
-        if not data:
-            raise _Over
-        if self.proxy.delay:
-            self.proxy.closing.wait(random.uniform(0, self.proxy.delay))
-        if source is self._server:
-            self._learn_backend(data)
-            self._client.sendall(data)
-            return
-        if not self.client_name and (found := re.search(rf"{_CLIENT_SETTING}=([^\0]+)".encode(), data)):
+    def _pump(self, source: socket.socket, handle: Callable[[bytes], object]) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                ready_at = max(self._stalled_until, time.monotonic() + random.uniform(0, self._proxy.delay))
+                self._proxy.closing.wait(max(0, ready_at - time.monotonic()))
+                handle(data)
+        self._answered.set()
+        self.cut()
+
+    def _on_request(self, data: bytes) -> None:
+        if not self.client_name and (found := _CLIENT.search(data)):
             self.client_name = found[1].decode()
         if b"BEGIN" in data:  # a COMMIT before it, in the same message, is that of a read
             self._writes = b"READ WRITE" in data
         elif self._writes and b"COMMIT" in data:
             self._writes = False
-            if strike := self.proxy.next_strike(self):
-                strike(self, data)
+            if action := self._proxy.take_action(self):
+                action(self, data)
                 return
         self.to_server(data)
 
-    def _learn_backend(self, data: bytes) -> None:
-        """Read the server's first messages up to BackendKeyData, which names the process that serves this connection."""
-        if self.backend is not None:
-            return
-        self._greeting += data
-        at = 0
-        while at + 5 <= len(self._greeting):
-            kind, length = self._greeting[at : at + 1], int.from_bytes(self._greeting[at + 1 : at + 5], "big")
-            if kind == b"K" and at + 9 <= len(self._greeting):
-                self.backend = int.from_bytes(self._greeting[at + 5 : at + 9], "big")
-                return
-            at += 1 + length
+    def _on_answer(self, data: bytes) -> None:
+        if self.backend is None and (found := _BACKEND.search(data)):
+            self.backend = int.from_bytes(found[1], "big")
+        self._answered.set()
+        self._passes_answers.wait()
+        self._client.sendall(data)
 
 
-Strike = Callable[[Link, bytes], object]
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """What is to happen at a COMMIT, on a connection that is wanted."""
-
-    strike: Strike
-    wanted: Callable[[Link], bool]
+AtCommit = Callable[[Link, bytes], object]
+Predicate = Callable[[Link], bool]
 
 
 class Proxy:
-    """Passes everything on until it is told otherwise."""
+    """Passes all messages on, until faults are injected."""
 
     def __init__(self, conninfo: str) -> None:
         with psycopg.connect(conninfo) as connection:
-            self._server = (connection.info.host, connection.info.port)
+            self._socket = f"{connection.info.host}/.s.PGSQL.{connection.info.port}"
         self._conninfo = conninfo
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._acceptor = threading.Thread(target=self._accept)
         self._lock = threading.Lock()
-        self._links: dict[Link, threading.Thread] = {}
-        self._plans: list[Plan] = []
-        self._acceptor = threading.Thread(target=self._accept, name="proxy")
+        self._actions: list[tuple[AtCommit, Predicate]] = []
+        self.links: list[Link] = []  # the open connections
         self.closing = threading.Event()
         self.delay = 0.0
         self.refusing = False
@@ -175,51 +128,33 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self.closing.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._acceptor.join()
-        while links := self.links():
-            for link in links:
-                link.order(lambda link: link.cut(reset=False))
-            time.sleep(0.01)
+        self._listener.close()
+        for link in [*self.links]:
+            link.cut()
 
     def url(self, client_name: str) -> str:
-        """Return the address under which a client comes through here, known by its name."""
-        # The proxy must be able to read what passes.
-        return make_conninfo(
-            self._conninfo,
-            host="127.0.0.1",
-            port=self._listener.getsockname()[1],
-            sslmode="disable",
-            gssencmode="disable",
-            options=f"-c {_CLIENT_SETTING}={client_name}",
-        )
+        """Return the address of the proxy for a client, whose name its connections carry; without encryption."""
+        readable = {"sslmode": "disable", "gssencmode": "disable", "options": f"-c chaos.client={client_name}"}
+        return make_conninfo(self._conninfo, host="127.0.0.1", port=self._listener.getsockname()[1], **readable)
 
-    def links(self) -> list[Link]:
-        """Return the connections that are open now."""
+    @contextlib.contextmanager
+    def at_next_commits(self, action: AtCommit, predicate: Predicate, count: int) -> Iterator[None]:
+        """Run an action instead of passing on each of the next COMMITs of writes on connections for which a predicate holds."""
         with self._lock:
-            return list(self._links)
+            self._actions += [(action, predicate)] * count
+        yield
+        with self._lock:
+            self._actions = [planned for planned in self._actions if planned[0] is not action]
 
-    def at_next_commit(self, strike: Strike, wanted: Callable[[Link], bool]) -> Plan:
-        """Call `strike` instead of passing the next COMMIT of a write on, on a connection that is `wanted`."""
-        plan = Plan(strike, wanted)
+    def take_action(self, link: Link) -> AtCommit | None:
+        """Return, once, an action for a COMMIT of this connection."""
         with self._lock:
-            self._plans.append(plan)
-        return plan
-
-    def forget(self, plans: list[Plan]) -> None:
-        """Let COMMITs pass that were to be struck and did not come."""
-        with self._lock:
-            self._plans = [plan for plan in self._plans if plan not in plans]
-
-    def next_strike(self, link: Link) -> Strike | None:
-        """Return what is to happen at a COMMIT of this connection, once."""
-        with self._lock:
-            for plan in self._plans:
-                if plan.wanted(link):
-                    self._plans.remove(plan)
-                    return plan.strike
+            for planned in self._actions:
+                if planned[1](link):
+                    self._actions.remove(planned)
+                    return planned[0]
         return None
 
     def _accept(self) -> None:
@@ -228,29 +163,9 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = None if self.refusing else self._connect()
-            if server is None:
+            server = socket.socket(socket.AF_UNIX)
+            if self.refusing or server.connect_ex(self._socket) != 0:
+                server.close()
                 client.close()
                 continue
-            link = Link(self, client, server)
-            thread = threading.Thread(target=self._run, args=[link], name="link", daemon=True)
-            with self._lock:
-                self._links[link] = thread
-            thread.start()
-
-    def _run(self, link: Link) -> None:
-        try:
-            link.run()
-        finally:
-            with self._lock:
-                del self._links[link]
-
-    def _connect(self) -> socket.socket | None:
-        host, port = self._server
-        server = socket.socket(socket.AF_UNIX)
-        try:
-            server.connect(f"{host}/.s.PGSQL.{port}")
-        except OSError:
-            server.close()
-            return None
-        return server
+            threading.Thread(target=Link(self, client, server).run, daemon=True).start()

@@ -1,222 +1,206 @@
-"""What clients want: who works on which slots, bookings and doctors, a few of them hot, and the stock that they share."""
+"""The requests that clients make: on slots and patients of which a few are contended, and on what earlier requests created."""
 
 import datetime as dt
 import itertools
 import random
 import threading
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+import unicodedata
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
+from tests.chaos.history import person
+from tests.chaos.index import patient_key
+
 DOCTORS = 6
-# The last of them take appointments only now and then, so that who books with them meets who stops it.
+# The last doctors are deactivated now and then, to race with bookings of their slots.
 PART_TIMERS = 2
-# Slots and bookings for these few of the newest doctors meet who deletes the doctor.
-NEWEST = 3
 HOT_SLOTS = 12
 COLD_SLOTS = 300
-SLOT_MINUTES = 30
+MINUTES = 30
 SHORT_HOLDS = (Decimal("0.005"), Decimal("0.02"))
-LONG_HOLD = Decimal("10")
-# How many lines a file of bookings has at most.
-MOST_LINES = 24
-# Families and repeated calls: these few are the ones who overlap with themselves.
-REGULARS = 6
-KINDS = {
-    "book": 46,
-    "confirm": 18,
-    "cancel": 22,
-    "expire": 3,
-    "add_slot": 4,
-    "bulk": 2,
-    "delete_slot": 5,
-    "add_doctor": 1,
-    "update_doctor": 3,
-    "delete_doctor": 1,
-    "set_clinic": 0.5,
-}
+LONG_HOLD = Decimal(10)
+MOST_ROWS = 25
+# These few patients book a large part of the slots, so that their bookings overlap.
+REGULARS = 5
+REGULAR_SHARE = 0.5
+# The first of them are registered several times, by two email addresses and by phone, and merged.
+DUPLICATES = 2
+WEIGHTS = {"book": 46, "confirm": 18, "cancel": 22, "expire": 3, "add_slots": 6, "delete_slot": 5}
+WEIGHTS |= {"update_doctor": 2, "add_patient": 1, "update_patient": 2, "merge_patients": 2}
+SPELLINGS: list[Callable[[str], str]] = [
+    str,
+    str.upper,
+    lambda text: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text),  # full-width
+    lambda text: unicodedata.normalize("NFD", text),
+    lambda text: text.replace(" ", "  "),
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Something that a client wants, in the words of the history."""
+class Request(NamedTuple):
+    """A request, with the arguments of an operation of the history."""
 
     kind: str
     arguments: Mapping[str, Any]
 
-    @property
-    def repeatable(self) -> bool:
-        """Tell whether it happens once however often it is tried."""
-        return "request_id" in self.arguments
 
+class Workload:
+    """Generates requests for all clients from the slots, bookings and patients that were acknowledged."""
 
-class Stock:
-    """The slots, bookings and doctors that all clients know of."""
-
-    def __init__(self, hot: list[int], cold: list[int], doctors: list[int], first_day: dt.date) -> None:
+    def __init__(self, slots: list[int], doctors: list[int], first_day: dt.date) -> None:
         self._lock = threading.Lock()
-        self._hot = hot
-        self._cold: deque[int] = deque(cold, maxlen=2000)
+        self._hot = slots[:HOT_SLOTS]
+        self._cold: deque[int] = deque(slots[HOT_SLOTS:], maxlen=2000)
         self._doctors = doctors
-        self._new_doctors: deque[int] = deque(maxlen=20)
         self._first_day = first_day
         self._bookings: deque[str] = deque(maxlen=60)
-        self._numbers = itertools.count(1)
+        # The numbers of patients, by name and contact.
+        self._patients: dict[str, dict[str, int]] = defaultdict(dict)
+        self._numbers = itertools.count(REGULARS)
 
-    def learn(self, kind: str, result: Mapping[str, Any]) -> None:
-        """Take note of what was acknowledged, so that others can work with it."""
+    def learn(self, request: Request, result: Mapping[str, Any]) -> None:
+        """Use the result of a request in later requests."""
         with self._lock:
-            match kind:
+            match request.kind:
                 case "book":
                     self._bookings.append(result["reference"])
+                    name, contact = patient_key(request.arguments)
+                    self._patients[name][contact] = result["patient_id"]
                 case "cancel" if result["reference"] in self._bookings:
                     self._bookings.remove(result["reference"])
-                case "add_slot":
-                    self._cold.append(result["id"])
-                case "bulk":
+                case "merge_patients":
+                    merged, numbers = request.arguments, self._patients[person(request.arguments["patient_name"])]
+                    numbers.update((key, result["id"]) for key, n in [*numbers.items()] if n == merged["patient_id"])
+                case "add_slots":
                     self._cold.extend(slot["id"] for slot in result["slots"])
-                case "add_doctor":
-                    self._new_doctors.append(result["id"])
-                case "delete_doctor" if result["id"] in self._new_doctors:
-                    self._new_doctors.remove(result["id"])
 
-    def request(self, chosen: random.Random) -> Request:
-        """Return something that a client may want next."""
-        (kind,) = chosen.choices([*KINDS], [*KINDS.values()])
+    def request(self, rng: random.Random) -> Request:
+        (kind,) = rng.choices([*WEIGHTS], [*WEIGHTS.values()])
         with self._lock:
             match kind:
                 case "confirm" | "cancel" if self._bookings:
-                    reference = chosen.choice(self._bookings)
-                    return Request(kind, {"reference": reference, "request_id": _new_request_id(chosen)})
+                    reference = rng.choice(self._bookings)
+                    return Request(kind, {"reference": reference, "request_id": _request_id(rng)})
                 case "expire":
                     return Request(kind, {})
-                case "add_slot":
-                    return Request(kind, self._one_time(chosen))
-                case "bulk":
-                    return Request(kind, self._one_day(chosen))
+                case "add_slots":
+                    return Request(kind, self._new_slots(rng))
                 case "delete_slot":
-                    return Request(kind, {"slot_id": self._some_slot(chosen, hot=0.0, new=0.5)})
-                case "add_doctor":
-                    return Request(kind, self._new_doctor(chosen))
+                    return Request(kind, {"slot_id": self._slot(rng, hot=0.0, new=0.5)})
                 case "update_doctor":
-                    return Request(kind, self._change(chosen))
-                case "delete_doctor" if self._new_doctors:
-                    return Request(kind, {"doctor_id": self._some_new_doctor(chosen)})
-                case "set_clinic":
-                    return Request(kind, {"name": f"Clinic {next(self._numbers)}"})
-            return Request("book", self._wish(chosen))
+                    # More often active: most bookings should not be rejected for this.
+                    doctor_id = rng.choice(self._doctors[-PART_TIMERS:])
+                    return Request(kind, {"doctor_id": doctor_id, "active": rng.random() < 0.6})
+                case "add_patient":
+                    return Request(kind, self._patient(rng, self._regular_or_new(rng)))
+                case "update_patient" if found := self._update(rng):
+                    return Request(kind, found)
+                case "merge_patients" if found := self._merge(rng):
+                    return Request(kind, found)
+            return Request("book", self._booking(rng, self._regular_or_new(rng)))
 
-    def file(self, chosen: random.Random) -> list[Request]:
-        """Return bookings that a client may want together, on the same terms, now and then with a line that stands twice."""
+    def file(self, rng: random.Random) -> list[Request]:
+        """Return bookings with the same options, as in a file, several for one new patient; sometimes one is there twice."""
+        atomic = rng.random() < 0.3
         with self._lock:
-            wishes = [self._wish(chosen) for _ in range(chosen.randrange(1, MOST_LINES))]
-        wishes += chosen.sample(wishes, chosen.randrange(2))
-        hold = chosen.choice([LONG_HOLD, *SHORT_HOLDS])
-        terms = {"allow_overlap": chosen.random() < 0.1}
-        return [
-            Request("book", {**wish, **terms, "hold_minutes": None if wish["confirm"] else hold}) for wish in wishes
-        ]
+            several = [rng.random() < 0.2 for _ in range(rng.randrange(1, 7 if atomic else MOST_ROWS))]
+            new = next(self._numbers)
+            # All rows of an atomic file must be bookable.
+            rows = [self._booking(rng, new if again else self._regular_or_new(rng), atomic) for again in several]
+        rows += rng.sample(rows, rng.randrange(2))
+        hold = rng.choice([LONG_HOLD, *SHORT_HOLDS])
+        options = {"patient_id": None, "allow_overlap": rng.random() < 0.1}
+        return [Request("book", {**row, **options, "hold_minutes": None if row["confirm"] else hold}) for row in rows]
 
-    def _wish(self, chosen: random.Random) -> dict[str, Any]:
-        regular = chosen.random() < 0.15
-        number = chosen.randrange(REGULARS) if regular else next(self._numbers) + REGULARS
-        how = chosen.random()
-        hold = None if how < 0.3 else LONG_HOLD if how < 0.6 else chosen.choice(SHORT_HOLDS)
+    def _booking(self, rng: random.Random, number: int, atomic: bool = False) -> dict[str, Any]:
+        how = rng.random()
+        patient = self._patient(rng, number)
         return {
-            "slot_id": self._some_slot(chosen, hot=0.45, new=0.15),
-            "patient_name": f"Patient {number}",
-            "patient_email": f"patient{number}@x.example",
-            "request_id": _new_request_id(chosen),
-            "confirm": hold is None,
-            "hold_minutes": hold,
-            "allow_overlap": regular and chosen.random() < 0.3,
+            **patient,
+            "patient_id": self._known(patient) if rng.random() < 0.5 else None,
+            "slot_id": self._slot(rng, hot=0.0 if atomic else 0.6 if number < REGULARS else 0.3, new=0.2),
+            "request_id": _request_id(rng),
+            "confirm": how < 0.3,
+            "hold_minutes": None if how < 0.3 else LONG_HOLD if how < 0.6 else rng.choice(SHORT_HOLDS),
+            "allow_overlap": number < REGULARS and rng.random() < 0.1,
+            "atomic": atomic,
         }
 
-    def _some_slot(self, chosen: random.Random, *, hot: float, new: float) -> int:
-        how = chosen.random()
+    def _regular_or_new(self, rng: random.Random) -> int:
+        return rng.randrange(REGULARS) if rng.random() < REGULAR_SHARE else next(self._numbers)
+
+    def _patient(self, rng: random.Random, number: int) -> dict[str, Any]:
+        duplicate = number < DUPLICATES
+        by_phone = rng.random() < 0.5 if duplicate else number % 3 == 2
+        email = f"p{number}@{rng.choice('xy') if duplicate else 'x'}.example"
+        return {
+            "patient_name": rng.choice(SPELLINGS)(f"Zoë Müller {number}"),
+            "patient_email": None if by_phone else rng.choice([email, email.upper()]),
+            "patient_phone": _phone(rng, number) if by_phone else None,
+        }
+
+    def _update(self, rng: random.Random) -> dict[str, Any] | None:
+        """Return another spelling of a regular patient's name or phone number, which leaves them the same patient."""
+        number = rng.randrange(REGULARS)
+        patient = self._patient(rng, number)
+        field, value = rng.choice([("name", patient["patient_name"]), ("phone", _phone(rng, number))])
+        known = self._known(patient)
+        return {"patient_id": known, "field": field, "value": value} if known else None
+
+    def _merge(self, rng: random.Random) -> dict[str, Any] | None:
+        name = self._patient(rng, rng.randrange(DUPLICATES))["patient_name"]
+        numbers = sorted({*self._patients[person(name)].values()})
+        if len(numbers) < 2:
+            return None
+        return {**dict(zip(("patient_id", "into_id"), rng.sample(numbers, 2), strict=True)), "patient_name": name}
+
+    def _known(self, patient: Mapping[str, Any]) -> int | None:
+        name, contact = patient_key(patient)
+        return self._patients[name].get(contact)
+
+    def _slot(self, rng: random.Random, *, hot: float, new: float) -> int:
+        how = rng.random()
         if how < hot:
-            return chosen.choice(self._hot)
-        # Who books a new slot meets who deletes it.
-        return self._cold[-chosen.randrange(1, 6)] if how < hot + new else chosen.choice(self._cold)
+            return rng.choice(self._hot)
+        # Bookings of the newest slots race with their deletion.
+        return self._cold[-rng.randrange(1, 6)] if how < hot + new else rng.choice(self._cold)
 
-    def _one_time(self, chosen: random.Random) -> dict[str, Any]:
-        starts_at = self._some_day(chosen) + dt.timedelta(minutes=5 * chosen.randrange(6 * 12, 20 * 12))
-        return {
-            "doctor_id": self._some_doctor(chosen, new=0.3),
-            "starts_at": starts_at.isoformat(),
-            "minutes": chosen.choice([10, SLOT_MINUTES, 45]),
-        }
-
-    def _one_day(self, chosen: random.Random) -> dict[str, Any]:
-        first = self._some_day(chosen) + dt.timedelta(hours=chosen.randrange(6, 12))
-        starts = [first + number * dt.timedelta(minutes=SLOT_MINUTES) for number in range(chosen.randrange(2, 17))]
-        return {
-            "doctor_id": self._some_doctor(chosen, new=0.3),
-            "starts": [start.isoformat() for start in starts],
-            "minutes": SLOT_MINUTES,
-        }
-
-    def _new_doctor(self, chosen: random.Random) -> dict[str, Any]:
-        number = next(self._numbers)
-        return {
-            "name": f"Doctor {number}",
-            "specialization": "Neurology",
-            "email": f"new{number}@x.example",
-            "phone": self._phone() if chosen.random() < 0.5 else None,
-        }
-
-    def _change(self, chosen: random.Random) -> dict[str, Any]:
-        if chosen.random() < 0.6:
-            # More often they do take appointments: most of the bookings with them should be made.
-            return {
-                "doctor_id": chosen.choice(self._doctors[-PART_TIMERS:]),
-                "change": {"active": chosen.random() < 0.6},
-            }
-        change = {"active": chosen.random() < 0.5} if chosen.random() < 0.2 else {"phone": self._phone()}
-        new = 1 if "active" in change else 0.5
-        return {"doctor_id": self._some_doctor(chosen, new=new), "change": change}
-
-    def _phone(self) -> str:
-        return f"+49 30 {next(self._numbers):07}"
-
-    def _some_doctor(self, chosen: random.Random, *, new: float) -> int:
-        return self._some_new_doctor(chosen) if chosen.random() < new else chosen.choice(self._doctors)
-
-    def _some_new_doctor(self, chosen: random.Random) -> int:
-        newest = [*self._new_doctors][-NEWEST:]
-        return chosen.choice(newest or self._doctors[-PART_TIMERS:])
-
-    def _some_day(self, chosen: random.Random) -> dt.datetime:
-        day = self._first_day + dt.timedelta(days=chosen.randrange(1, 300))
-        return dt.datetime.combine(day, dt.time(), dt.UTC)
+    def _new_slots(self, rng: random.Random) -> dict[str, Any]:
+        day = dt.datetime.combine(self._first_day, dt.time(), dt.UTC) + dt.timedelta(days=rng.randrange(1, 300))
+        first = day + dt.timedelta(minutes=5 * rng.randrange(6 * 12, 12 * 12))
+        minutes = rng.choice([10, MINUTES, 45])
+        starts = [first + number * dt.timedelta(minutes=minutes) for number in range(rng.choice([1, 1, 2, 5, 12]))]
+        starts_at = [start.isoformat() for start in starts]
+        return {"doctor_id": rng.choice(self._doctors), "starts": starts_at, "minutes": minutes}
 
 
-def fill(conninfo: str) -> Stock:
-    """Put doctors and slots into an empty book, and return what clients shall know of it."""
-    first_day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30)  # no slot begins while a run lasts
-    with psycopg.connect(conninfo, options="-c search_path=booking") as connection:
-        doctors = connection.execute(
+def fill(conninfo: str) -> Workload:
+    """Insert doctors and slots into an empty clinic, and return a workload on them."""
+    first_day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30)  # no slot begins during a run
+    day, length = dt.datetime.combine(first_day, dt.time(), dt.UTC), dt.timedelta(minutes=MINUTES)
+    last = day + ((HOT_SLOTS + COLD_SLOTS) // DOCTORS - 1) * length
+    with psycopg.connect(conninfo, options="-c search_path=booking -c timezone=UTC") as connection:
+        connection.execute(
             "INSERT INTO doctors (name, specialization, email) "
-            "SELECT 'Doctor ' || n, 'Cardiology', 'doctor' || n || '@x.example' FROM generate_series(1, %s) n RETURNING id",
+            "SELECT 'Doctor ' || n, 'Cardiology', n || '@x.example' FROM generate_series(1, %s) n",
             [DOCTORS],
-        ).fetchall()
-        # All doctors have the same hours, so that patients can overlap with themselves.
+        )
+        # All doctors have slots at the same times, so that a patient's bookings can overlap.
         slots = connection.execute(
-            "INSERT INTO slots (doctor_id, starts_at, ends_at) "
-            "SELECT d.id, t, t + %(minutes)s * interval '1 minute' "
-            "FROM generate_series(0, %(times)s - 1) n, doctors d, "
-            "LATERAL (SELECT %(day)s::date::timestamp AT TIME ZONE 'UTC' + n * %(minutes)s * interval '1 minute' AS t) s "
-            "ORDER BY t, d.id RETURNING id",
-            {"minutes": SLOT_MINUTES, "times": (HOT_SLOTS + COLD_SLOTS) // DOCTORS, "day": first_day},
+            "INSERT INTO slots (doctor_id, starts_at, ends_at) SELECT d.id, t, t + %(length)s "
+            "FROM doctors d, generate_series(%(day)s::timestamptz, %(last)s, %(length)s) t "
+            "ORDER BY t, d.id RETURNING id, doctor_id",
+            {"day": day, "last": last, "length": length},
         ).fetchall()
-    numbers = [slot for (slot,) in slots]
-    after = first_day + dt.timedelta(days=30)
-    return Stock(numbers[:HOT_SLOTS], numbers[HOT_SLOTS:], [doctor for (doctor,) in doctors], after)
+    return Workload([slot for slot, _ in slots], sorted({doctor for _, doctor in slots}), first_day + dt.timedelta(30))
 
 
-def _new_request_id(chosen: random.Random) -> str:
-    return f"{chosen.getrandbits(128):032x}"
+def _phone(rng: random.Random, number: int) -> str:
+    return rng.choice(["+49 30 {:07}", "+49-30-{:07}"]).format(number)
+
+
+def _request_id(rng: random.Random) -> str:
+    return f"{rng.getrandbits(128):032x}"

@@ -1,4 +1,4 @@
-"""The contract with scripts, written out by hand: field names, exit statuses, and where data and errors go."""
+"""The contract with scripts: field names, exit statuses, error codes, and where data and errors are written."""
 
 import json
 
@@ -10,21 +10,36 @@ from tests.conftest import Ran
 
 DOCTOR = "id name specialization email phone active version created_at updated_at"
 SLOT = "id doctor_id doctor_name specialization date time minutes starts_at ends_at status booking_id"
+PATIENT = "id name email phone note version created_at updated_at"
 BOOKING = (
-    "id reference slot_id doctor_id doctor_name specialization date time minutes starts_at patient_name patient_email "
-    "patient_phone status hold_expires_at booked_at confirmed_at cancelled_at failed_at reason version"
+    "id reference slot_id doctor_id doctor_name specialization date time minutes starts_at patient_id patient_name "
+    "patient_email patient_phone status hold_expires_at booked_at confirmed_at cancelled_at failed_at reason version"
 )
-LINE = "line slot_id patient_name patient_email request_id booking_id reference status hold_expires_at code message"
+ROW = (
+    "line slot_id patient_id patient_name patient_email patient_phone request_id booking_id reference status "
+    "hold_expires_at code message"
+)
 COUNTS = "confirmed pending failed cancelled total"
+CODES = {
+    1: "error output_failed",
+    2: "ambiguous invalid_input usage",
+    3: "not_found",
+    4: "doctor_inactive email_taken hold_lapsed in_use patient_exists patient_overlap promise_broken refused "
+    "request_id_reused slot_in_past slot_overlap slot_taken version_conflict wrong_state",
+    5: "database_unavailable not_set_up",
+    6: "busy outcome_unknown",
+    130: "interrupted",
+}
 
 
 @pytest.fixture
-def day(booking):
-    """A doctor with four slots tomorrow, the first held and the second booked."""
+def day(booking, tmp_path):
+    """A doctor with four slots tomorrow, the first held by patient 1 and the second booked by patient 2, and a file."""
     booking("doctors", "add", "Ana Lima", "--specialization", "Cardiology", "--email", "ana@clinic.example")
     booking("slots", "bulk", 1, "--from", "tomorrow", "--start", "09:00", "--end", "11:00")
     booking("book", 1, "--name", "Maria Silva", "--email", "maria@example.org")
-    booking("book", 2, "--name", "Tom Berg", "--email", "tom@example.org", "--confirm")
+    booking("book", 2, "--name", "Tom Berg", "--phone", "+1-555-0100", "--confirm")
+    (tmp_path / "bookings.csv").write_text("slot_id,name,email\n3,Ida,ida@example.org\n")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +53,14 @@ def day(booking):
         ("slots add 1 tomorrow 14:00", SLOT),
         ("slots delete 4", SLOT),
         ("slots bulk 1 --from +3d --start 09:00 --end 10:00", "planned created existing conflicts past slots"),
+        ("patients add Ida --phone 112", PATIENT),
+        ("patients list", PATIENT),
+        ("patients show 1", f"{PATIENT} coming past"),
+        ("patients update 1 --note x", PATIENT),
+        ("patients merge 2 1", PATIENT),
+        ("patients history 1", "patient_id at actor change details"),
         ("book 3 --name Ida --email ida@example.org", BOOKING),
+        ("book --from bookings.csv", ROW),
         ("confirm 1", BOOKING),
         ("cancel 2", BOOKING),
         ("show 1", BOOKING),
@@ -59,85 +81,40 @@ def day(booking):
         ),
     ],
 )
-def test_a_result_has_exactly_the_documented_fields_in_order(booking, day, command, fields):
+def test_result_has_exactly_the_documented_fields_in_order(booking, day, command, fields):
     shown = booking(*command.split(), "-o", "json")
     assert shown.status == 0, shown.stderr
-    thing = shown.json[0] if isinstance(shown.json, list) else shown.json
-    assert " ".join(thing) == fields
+    record = shown.json[0] if isinstance(shown.json, list) else shown.json
+    assert " ".join(record) == fields
 
 
-@pytest.mark.parametrize(
-    ("kind", "fields"),
-    [
-        (models.Violation, "check message"),
-        (models.Migration, "version name applied_at"),
-        (models.Grant, "role kind member"),
-    ],
-)
-def test_what_a_healthy_book_never_shows_has_the_documented_fields_too(kind, fields):
-    thing = kind(*([None] * len(fields.split())))
-    assert " ".join(json.loads(dumps(thing))) == fields
+def test_records_of_rare_commands_have_the_documented_fields():
+    rare = {
+        models.Violation: "check message",
+        models.Migration: "version name applied_at",
+        models.Grant: "role kind member",
+    }
+    for model, fields in rare.items():
+        assert " ".join(json.loads(dumps(model(*model._fields)))) == fields
 
 
-def test_an_answer_of_a_batch_has_the_documented_fields(booking, day, tmp_path):
-    path = tmp_path / "wishes.csv"
-    path.write_text("slot_id,name,email\n3,Ida,ida@example.org\n")
-    assert " ".join(booking("book", "--from", path, "-o", "json").json[0]) == LINE
-
-
-def test_the_slots_of_bulk_and_the_bookings_of_expire_have_the_fields_of_their_kind(booking, day, sql):
+def test_records_within_a_result_have_the_fields_of_their_model(booking, day, sql):
     bulk = booking("slots", "bulk", 1, "--from", "+3d", "--start", "09:00", "--end", "10:00", "-o", "json")
     assert " ".join(bulk.json["slots"][0]) == SLOT
+    assert " ".join(booking("patients", "show", 1, "-o", "json").json["coming"][0]) == BOOKING
     sql("UPDATE bookings SET hold_expires_at = now() - interval '1 second' WHERE status = 'PENDING'")
     assert " ".join(booking("expire", "-o", "json").json["bookings"][0]) == BOOKING
 
 
-def test_the_fields_in_csv_are_those_in_json(booking, day):
-    assert booking("slots", "list", "-o", "csv").stdout.splitlines()[0].split(",") == SLOT.split()
-    assert booking("list", "-o", "csv").stdout.splitlines()[0].split(",") == BOOKING.split()
-
-
-@pytest.mark.parametrize("command", ["doctors list", "slots list", "list"])
-def test_an_empty_list_is_an_empty_array_and_no_error(booking, command):
+@pytest.mark.parametrize("command", ["doctors list", "slots list", "patients list", "list"])
+def test_empty_list_is_an_empty_array_and_no_error(booking, command):
     assert booking(*command.split(), "-o", "json") == Ran(0, "[]\n", "")
 
 
-def test_date_and_time_are_the_clinics_wall_clock_and_instants_carry_an_offset(booking, day):
-    booking("clinic", "set", "--timezone", "Asia/Kolkata")
-    slot = booking("slots", "show", 1, "-o", "json").json
-    assert slot["time"] == "14:30"
-    assert slot["starts_at"] == f"{slot['date']}T14:30:00+05:30"
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "status"),
-    [
-        (errors.BookingError, "error", 1),
-        (errors.OutputFailed, "output_failed", 1),
-        (errors.InvalidInput, "invalid_input", 2),
-        (errors.UsageError, "usage", 2),
-        (errors.NotFound, "not_found", 3),
-        (errors.SlotTaken, "slot_taken", 4),
-        (errors.SlotInPast, "slot_in_past", 4),
-        (errors.SlotOverlap, "slot_overlap", 4),
-        (errors.DoctorInactive, "doctor_inactive", 4),
-        (errors.EmailTaken, "email_taken", 4),
-        (errors.PatientOverlap, "patient_overlap", 4),
-        (errors.RequestIdReused, "request_id_reused", 4),
-        (errors.WrongState, "wrong_state", 4),
-        (errors.HoldLapsed, "hold_lapsed", 4),
-        (errors.VersionConflict, "version_conflict", 4),
-        (errors.InUse, "in_use", 4),
-        (errors.PromiseBroken, "promise_broken", 4),
-        (errors.DatabaseUnavailable, "database_unavailable", 5),
-        (errors.NotSetUp, "not_set_up", 5),
-        (errors.Busy, "busy", 6),
-        (errors.OutcomeUnknown, "outcome_unknown", 6),
-        (errors.Interrupted, "interrupted", 130),
-    ],
-)
-def test_codes_and_exit_statuses_stay_what_scripts_rely_on(error, code, status):
-    assert (error.code, error.exit_status) == (code, status)
+def test_error_codes_and_exit_statuses_are_the_documented_ones():
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    found = {(kind.exit_status, kind.code) for kind in kinds if issubclass(kind, errors.BookingError)}
+    assert found == {(status, code) for status, codes in CODES.items() for code in codes.split()}
 
 
 @pytest.mark.parametrize("form", ["json", "ndjson"])
@@ -152,39 +129,78 @@ def test_codes_and_exit_statuses_stay_what_scripts_rely_on(error, code, status):
         ("book --name Ida", "usage", 2),
     ],
 )
-def test_an_error_is_json_on_stderr_where_the_output_was_to_be_json(booking, day, form, command, code, status):
+def test_error_is_json_on_stderr_where_the_output_is_json(booking, day, form, command, code, status):
     ended = booking(*command.split(), "-o", form)
     assert (ended.status, ended.stdout, ended.error["code"]) == (status, "", code)
     assert list(json.loads(ended.stderr)) == ["error"]
 
 
+@pytest.mark.parametrize("option", ["--output json", "--output=json", "-ojson", "-o JSON", "-vo json"])
+def test_error_is_json_with_every_form_of_the_option(booking, option):
+    assert booking("show", "99", *option.split()).error["code"] == "not_found"
+
+
+def test_error_in_a_table_is_one_line_on_stderr(booking):
+    ended = booking("show", 99)
+    assert (ended.stdout, ended.stderr.count("\n")) == ("", 1)
+    assert ended.stderr.startswith("Error: There is no booking 99.")
+
+
+def test_bug_is_exit_status_1_and_one_line_with_a_traceback_only_with_verbose(booking, monkeypatch):
+    monkeypatch.setattr("booking_cli.repository.bookings.find", lambda *_: 1 / 0)
+    ended = booking("show", 1)
+    assert (ended.status, ended.stderr.count("\n")) == (1, 1)
+    assert "ZeroDivisionError" in ended.stderr
+    assert "Traceback" in booking("show", 1, "-v").stderr
+
+
 @pytest.mark.parametrize(
-    "words",
+    "command",
     [
-        ("--output", "json"),
-        ("--output=json",),
-        ("-ojson",),
-        ("-o", "JSON"),
-        ("-vo", "json"),
-        ("-o", "csv", "-o", "json"),
+        "list --limit 3 --limit 4",
+        "list -o csv --output json",
+        "book 3 --name Ida --email ida@example.org --email ida@example.com",
+        "doctors update 1 --active --inactive",
+        "patients update 1 --note a --note b",
     ],
 )
-def test_every_way_of_asking_for_json_also_asks_for_it_in_errors(booking, words):
-    assert booking("show", "99", *words).error["code"] == "not_found"
+def test_option_given_twice_is_refused_and_changes_nothing(booking, day, contents, command):
+    before = contents()
+    ended = booking(*command.split())
+    assert (ended.status, ended.stdout) == (2, "")
+    assert contents() == before
 
 
-def test_a_sentence_for_people_is_one_line_on_stderr_and_leaves_stdout_empty(booking):
-    ended = booking("show", 99)
-    assert ended.stdout == ""
-    assert ended.stderr == "Error: There is no booking 99. See 'booking list'.\n"
+def test_status_given_twice_lists_bookings_in_either_status(booking, day):
+    booking("book", 3, "--patient", 1)
+    booking("cancel", 3)
+    shown = booking("list", "--status", "pending", "--status", "confirmed", "-o", "json").json
+    assert [made["status"] for made in shown] == ["PENDING", "CONFIRMED"]
 
 
-def test_a_bug_is_exit_status_1_and_a_sentence_and_its_traceback_only_at_v(booking, monkeypatch):
-    def fail(*_args, **_keywords):
-        raise RuntimeError("boom")
-
-    monkeypatch.setattr("booking_cli.repository.bookings.find", fail)
-    ended = booking("show", 1)
-    assert (ended.status, len(ended.stderr.splitlines())) == (1, 1)
-    assert "boom" in ended.stderr
-    assert "Traceback" in booking("show", 1, "-v").stderr
+@pytest.mark.parametrize(
+    "commands",
+    [
+        "book 3 --patient 1",
+        "book 1 --patient 2",
+        "book 9 --patient 2",
+        "book 3",
+        "doctors update 1 --inactive; book 3 --patient 1",
+        "cancel 1; confirm 1",
+        "show 99",
+        "doctors show 99",
+        "doctors show Ana",
+        "doctors update 1 --name Anna --if-version 9",
+        "patients show 99",
+        "patients show Maria",
+        "patients add MARIA silva --email maria@example.org",
+        "patients add Maria\u00a0Silva --email maria@example.org",
+        "patients update 1 --note x --if-version 9",
+    ],
+)
+def test_suggested_command_runs_as_it_is(booking, day, commands):
+    for command in commands.split("; "):
+        ran = booking(*command.split(" "))
+    assert ran.suggestions
+    for suggestion in ran.suggestions:
+        assert booking(*suggestion).status == 0, suggestion

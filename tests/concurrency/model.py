@@ -1,299 +1,323 @@
-"""The appointment book in plain Python: what each command that changes something is due to change, to show or to refuse.
+"""The appointment book in plain Python: what each command changes, returns or refuses.
 
-What nobody can foretell (numbers, references, the instant of a transaction) is `Given` by the book itself; everything else
-follows from the rules, which are written here once more.
+Numbers, references, generated request ids and the time of a transaction are taken from the database. Everything else follows
+from the rules, which are written here a second time. A command returns JSON, or raises Refusal and changes nothing.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
 
-from tests.concurrency.model_state import Booking, Change, Doctor, Json, Refusal, Slot, State, instant
-
-# Much longer than an example runs: no hold lapses by itself.
-CLINIC_HOLD_MINUTES = 90
-LAPSED = "hold lapsed"
-MOST_DAYS = 3 * 366
-EVERY_DAY = set(range(7))
-# Where the book made nothing although something is due.
-NO_BOOKING, NO_CHANGE = (0, "", ""), (0, None)
+# Half an hour off the hour and without clock changes: a wrong zone shows in every slot.
+ZONE_NAME, ZONE = "Asia/Kolkata", dt.timezone(dt.timedelta(hours=5, minutes=30))
+# No hold lapses by itself while an example runs.
+HOLD_MINUTES = 90
+TABLES = ("doctors", "slots", "patients", "patient_history", "bookings", "booking_history")
+# A value that is taken from the row in the database.
+GIVEN = object()
+# Columns of doctors, patients, bookings and histories that are not in the results of commands.
+HIDDEN = ("ends_at", "request_id", "overlap_allowed", "name_key", "contact_key", "registered_by")
 
 
-@dataclass(frozen=True)
-class Given:
-    """What the book gave out in one command: the numbers of what is new, found by what they are for."""
+class Row(dict):
+    """A row of a table, with its columns as attributes."""
 
-    doctors: Mapping[str, int] = field(default_factory=dict)  # by email
-    slots: Mapping[dt.datetime, int] = field(default_factory=dict)  # by start
-    bookings: Mapping[int, tuple[int, str, str]] = field(default_factory=dict)  # number, reference, request id by slot
-    changes: Mapping[int, tuple[int, str | None]] = field(default_factory=dict)  # number and request id, by booking
+    __getattr__ = dict.__getitem__
 
 
-@dataclass(frozen=True)
-class Hours:
-    """The working hours of `slots bulk`, in minutes since midnight."""
+class Refusal(Exception):
+    """The code and the exit status of an error."""
 
-    start: int
-    end: int
-    minutes: int
-    breaks: Sequence[tuple[int, int]] = ()
-
-    def starts(self) -> Iterator[int]:
-        """Yield each start: a slot that runs into a break is not made, and work begins anew when the break is over."""
-        time = self.start
-        while time + self.minutes <= self.end:
-            if ends := [end for start, end in self.breaks if start < time + self.minutes and time < end]:
-                time = max(ends)
-            else:
-                yield time
-                time += self.minutes
+    def __init__(self, code):
+        super().__init__(code)
+        self.code = code
+        self.exit_status = {"usage": 2, "invalid_input": 2, "not_found": 3}.get(code, 4)
 
 
-class Model(State):
-    """The state of the book, and its commands; each returns what is shown, as JSON, or raises `Refusal`."""
+class Model:
+    """The tables, each a dictionary of rows by number, and the commands."""
 
-    def __init__(self, now: dt.datetime) -> None:
-        super().__init__(now)
-        self.given = Given()
-        self.actor = ""
+    def __init__(self, doctors):
+        self.tables = {table: {} for table in TABLES}
+        self.tables["doctors"] = {number: Row(doctor) for number, doctor in doctors.items()}
+        self.doctors, self.slots, self.patients, _, self.bookings, self.history = self.tables.values()
+        self.now, self.actor, self.added = None, "", {}
 
-    def expect(self, now: dt.datetime, given: Given, actor: str) -> None:
-        """Take what the next command was given, and who runs it."""
-        self.now, self.given, self.actor = now, given, actor
+    def begin(self, now, actor, added):
+        """Take the time and the actor of the next command, and the rows that it has added to each table."""
+        self.now, self.actor, self.added = now, actor, added
 
-    def add_doctor(self, name: str, specialization: str, email: str, phone: str | None) -> Json:
-        email = _normal(email)
-        self._refuse_taken(email)
-        number, now = self.given.doctors.get(email, 0), self.now
-        self.doctors[number] = Doctor(number, name.strip(), specialization.strip(), email, phone, True, 1, now, now)
-        return self.shown_doctor(self.doctors[number])
+    def update_doctor(self, number, changes, if_version):
+        doctor = self._find_version("doctors", number, changes, if_version)
+        doctor.update(changes, version=doctor.version + 1, updated_at=self.now)
+        return json_of(doctor)
 
-    def update_doctor(self, key: int | str, changes: Mapping[str, Any], if_version: int | None) -> Json:
-        if not changes:
-            raise Refusal("invalid_input")
-        doctor = self.doctor(key)
-        if if_version not in (None, doctor.version):
-            raise Refusal("version_conflict")
-        changes = {name: value.strip() if isinstance(value, str) else value for name, value in changes.items()}
-        changed = replace(doctor, **changes, version=doctor.version + 1, updated_at=self.now)
-        changed = replace(changed, email=_normal(changed.email), phone=changed.phone or None)
-        self._refuse_taken(changed.email, by_others_than=doctor.id)
-        self.doctors[doctor.id] = changed
-        return self.shown_doctor(changed)
-
-    def delete_doctor(self, key: int | str) -> Json:
-        doctor = self.doctor(key)
-        if any(slot.doctor_id == doctor.id for slot in self.slots.values()):
-            raise Refusal("in_use")
-        return self.shown_doctor(self.doctors.pop(doctor.id))
-
-    def add_slot(self, key: int | str, date: dt.date, time: int, minutes: int) -> Json:
-        doctor = self._active_doctor(key)
-        new = self._new_slot(doctor, instant(date, time), minutes)
-        if new.starts_at <= self.now:
-            raise Refusal("slot_in_past")
-        if self._in_conflict(new):
+    def add_slots(self, number, date, start, end, minutes, strict):
+        """Add slots between two times, which are in minutes after midnight."""
+        if not self.find("doctors", number).active:
+            raise Refusal("doctor_inactive")
+        midnight, length = dt.datetime.combine(date, dt.time(), ZONE), dt.timedelta(minutes=minutes)
+        starts = [midnight + dt.timedelta(minutes=minute) for minute in range(start, end - minutes + 1, minutes)]
+        planned = [Row(doctor_id=number, starts_at=time, ends_at=time + length) for time in starts]
+        own = [slot for slot in self.slots.values() if slot.doctor_id == number]
+        future = [slot for slot in planned if slot.starts_at > self.now]
+        missing = [new for new in future if (new.starts_at, new.ends_at) not in [(s.starts_at, s.ends_at) for s in own]]
+        addable = [new for new in missing if not any(overlap(slot, new) for slot in own)]
+        if strict and len(addable) < len(missing):
             raise Refusal("slot_overlap")
-        self.slots[new.id] = new
-        return self.shown_slot(new)
-
-    def bulk(
-        self,
-        key: int | str,
-        first: dt.date,
-        last: dt.date | None,
-        hours: Hours,
-        days: set[int] | None,
-        strict: bool,
-        dry_run: bool,
-    ) -> Json:
-        if hours.start >= hours.end:
-            raise Refusal("invalid_input")
-        doctor = self._active_doctor(key)
-        count = ((last or first) - first).days + 1
-        if not 1 <= count <= MOST_DAYS:
-            raise Refusal("invalid_input")
-        dates = [first + dt.timedelta(days=number) for number in range(count)]
-        starts = [instant(date, t) for date in dates if date.weekday() in (days or EVERY_DAY) for t in hours.starts()]
-        planned = [self._new_slot(doctor, start, hours.minutes) for start in starts]
-        to_come = [new for new in planned if new.starts_at > self.now]
-        there = {(slot.doctor_id, slot.starts_at, slot.ends_at) for slot in self.slots.values()}
-        missing = [new for new in to_come if (new.doctor_id, new.starts_at, new.ends_at) not in there]
-        created = [new for new in missing if not self._in_conflict(new)]
-        if strict and len(created) < len(missing):
-            raise Refusal("slot_overlap")
-        if not dry_run:
-            self.slots |= {new.id: new for new in created}
         return {
             "planned": len(planned),
-            "created": len(created),
-            "existing": len(to_come) - len(missing),
-            "conflicts": len(missing) - len(created),
-            "past": len(planned) - len(to_come),
-            "slots": [] if dry_run else [self.shown_slot(new) for new in created],
+            "created": len(addable),
+            "existing": len(future) - len(missing),
+            "conflicts": len(missing) - len(addable),
+            "past": len(planned) - len(future),
+            "slots": [self.slot_json(self._insert("slots", "doctor_id starts_at", **slot)) for slot in addable],
         }
 
-    def delete_slot(self, slot_id: int) -> Json:
-        shown = self.shown_slot(self.slot(slot_id))
-        if any(booking.slot_id == slot_id for booking in self.bookings.values()):
+    def delete_slot(self, number):
+        json = self.slot_json(self.find("slots", number))
+        if any(booking.slot_id == number for booking in self.bookings.values()):
             raise Refusal("in_use")
-        del self.slots[slot_id]
-        return shown
+        del self.slots[number]
+        return json
 
-    def book(
-        self,
-        slot_id: int,
-        patient: tuple[str, str],
-        phone: str | None,
-        *,
-        confirm: bool,
-        hold: float | None,
-        allow_overlap: bool,
-        request_id: str | None,
-    ) -> Json:
+    def add_patient(self, name, email, phone):
+        if self._registered(name, email, phone):
+            raise Refusal("patient_exists")
+        return json_of(self._register(name, email, phone))
+
+    def update_patient(self, number, changes, if_version):
+        patient = self._find_version("patients", number, changes, if_version)
+        return self._write_patient(
+            patient, patient, "updated", {name: value or None for name, value in changes.items()}
+        )
+
+    def merge_patients(self, number, into):
+        source, target = self.find("patients", number), self.find("patients", into)
+        if source.id == target.id:
+            raise Refusal("invalid_input")
+        moved = [booking for booking in self.bookings.values() if booking.patient_id == source.id]
+        if any(self.is_active(b) and not b.overlap_allowed and self._of_patient_at(target.id, b) for b in moved):
+            raise Refusal("patient_overlap")
+        taken = {name: source[name] for name in ("email", "phone", "note") if source[name] and not target[name]}
+        same = self._registered(*[(target | taken)[name] for name in ("name", "email", "phone")])
+        if same and same.id not in (source.id, target.id):
+            raise Refusal("patient_exists")
+        for row in [*moved, *self.tables["patient_history"].values()]:
+            row["patient_id"] = target.id if row.patient_id == source.id else row.patient_id
+        del self.patients[source.id]
+        merged = self._write_patient(source, target, "merged", {})
+        return self._write_patient(target, target, "updated", taken) if taken else merged
+
+    def book(self, slot_id, patient, *, confirm, hold, allow_overlap, request_id):
+        """Book for a patient, who is given by number or by name, email address and phone number."""
         if confirm and hold is not None:
             raise Refusal("invalid_input")
-        name, email = patient[0].strip(), _normal(patient[1])
-        if made := self.made_by(request_id):
-            if made.slot_id != slot_id or not _is_same(made, name, email):
+        known = self.find("patients", patient) if isinstance(patient, int) else self._registered(*patient)
+        if request_id and (made := self.made_by(request_id)):
+            former = [c for c in self.tables["patient_history"].values() if c.patient_id == made.patient_id]
+            former_keys = [(change.former_name_key, change.former_contact_key) for change in former]
+            is_former = not isinstance(patient, int) and register_key(*patient) in former_keys
+            if made.slot_id != slot_id or not (is_former or (known and known.id == made.patient_id)):
                 raise Refusal("request_id_reused")
-            return self._first_answer(made)
-        slot = self.slot(slot_id)
-        if not allow_overlap and self._is_busy(name, email, slot):
-            raise Refusal("patient_overlap")
-        if slot.starts_at <= self.now:
-            raise Refusal("slot_in_past")
+            return self._first_result(made)
+        slot = self.find("slots", slot_id)
         if not self.doctors[slot.doctor_id].active:
             raise Refusal("doctor_inactive")
-        for other in [b for b in self.bookings.values() if b.slot_id == slot_id]:
-            if self.is_active(other):
-                raise Refusal("slot_taken")
-            if other.status == "PENDING":
-                self._become(other, "FAILED", LAPSED, request_id or self.given.bookings.get(slot_id, NO_BOOKING)[2])
-        now = self.now
-        number, reference, its_request = self.given.bookings.get(slot_id, NO_BOOKING)
-        self.bookings[number] = Booking(
-            id=number,
-            reference=reference,
-            slot_id=slot_id,
-            patient_name=name,
-            patient_email=email,
-            patient_phone=phone,
-            status="CONFIRMED" if confirm else "PENDING",
-            hold_expires_at=None if confirm else now + dt.timedelta(minutes=hold or CLINIC_HOLD_MINUTES),
-            booked_at=now,
-            confirmed_at=now if confirm else None,
-            cancelled_at=None,
-            failed_at=None,
-            reason=None,
-            version=1,
-            request_id=request_id or its_request,
-        )
-        self._record(None, self.bookings[number], None)
-        return self.shown_booking(self.bookings[number])
+        blocking = {b.id: b for b in self.bookings.values() if b.slot_id == slot_id and is_open(b)}
+        if known and not allow_overlap:
+            blocking |= {b.id: b for b in self._of_patient_at(known.id, slot)}
+        if active := [booking for booking in blocking.values() if self.is_active(booking)]:
+            raise Refusal("slot_taken" if all(b.slot_id == slot_id for b in active) else "patient_overlap")
+        for booking in blocking.values():
+            self._change(booking, "FAILED", "hold lapsed", None)
+        now, hold_time = self.now, dt.timedelta(minutes=hold or HOLD_MINUTES)
+        copied = {"slot_id": slot_id, "starts_at": slot.starts_at, "ends_at": slot.ends_at}
+        whose = {"patient_id": (known or self._register(*patient)).id, "overlap_allowed": allow_overlap}
+        held = {"status": "PENDING", "hold_expires_at": now + hold_time, "confirmed_at": None}
+        state = {"status": "CONFIRMED", "hold_expires_at": None, "confirmed_at": now} if confirm else held
+        rest = {"booked_at": now, "cancelled_at": None, "failed_at": None, "reason": None, "version": 1}
+        keys = {"reference": GIVEN, "request_id": request_id or GIVEN}
+        booking = self._insert("bookings", "slot_id", **copied, **whose, **state, **rest, **keys)
+        self._record(None, booking, None)
+        return self.booking_json(booking)
 
-    def confirm(self, booking_id: int, request_id: str | None) -> Json:
-        booking = self.booking(booking_id)
-        if self.changed_by(request_id, booking_id, "CONFIRMED"):
-            as_it_was: Json = {"cancelled_at": None, "reason": None, "version": 2}
-            return self.shown_booking(replace(booking, status="CONFIRMED", **as_it_was))
+    def confirm(self, number, request_id):
+        booking = self.find("bookings", number)
+        if self.was_changed_by(request_id, number, "CONFIRMED"):
+            first = {"status": "CONFIRMED", "cancelled_at": None, "reason": None, "version": 2}
+            return self.booking_json(Row(booking | first))
         if booking.status in ("CONFIRMED", "CANCELLED"):
             raise Refusal("wrong_state")
         if not self.is_active(booking):
             raise Refusal("hold_lapsed")
-        return self.shown_booking(self._become(booking, "CONFIRMED", None, request_id))
+        return self.booking_json(self._change(booking, "CONFIRMED", None, request_id or GIVEN))
 
-    def cancel(self, booking_id: int, reason: str | None, request_id: str | None) -> Json:
-        booking = self.booking(booking_id)
-        if self.changed_by(request_id, booking_id, "CANCELLED"):
-            return self.shown_booking(booking)
-        if not self.is_active(booking):
-            raise Refusal("wrong_state")
-        return self.shown_booking(self._become(booking, "CANCELLED", reason and reason.strip(), request_id))
+    def cancel(self, number, reason, request_id):
+        booking = self.find("bookings", number)
+        if not self.was_changed_by(request_id, number, "CANCELLED"):
+            if not self.is_active(booking):
+                raise Refusal("wrong_state")
+            self._change(booking, "CANCELLED", reason and reason.strip(), request_id or GIVEN)
+        return self.booking_json(booking)
 
-    def expire(self) -> Json:
-        lapsed = [b for b in self.bookings.values() if b.status == "PENDING" and not self.is_active(b)]
-        failed = self.in_order(self._become(booking, "FAILED", LAPSED, None) for booking in lapsed)
-        return {"expired": len(failed), "bookings": [self.shown_booking(booking) for booking in failed]}
+    def expire(self):
+        lapsed = [booking for booking in self.bookings.values() if is_open(booking) and not self.is_active(booking)]
+        failed = [self.booking_json(self._change(b, "FAILED", "hold lapsed", GIVEN)) for b in by_start(lapsed)]
+        return {"expired": len(failed), "bookings": failed}
 
-    def lapse(self, booking_id: int) -> None:
-        """Let the time for which a slot was held pass, also that of a booking that was confirmed meanwhile."""
-        booking = self.bookings[booking_id]
-        self.bookings[booking_id] = replace(booking, hold_expires_at=booking.booked_at)
+    def list_slots(self, status):
+        free = [slot for slot in self.slots.values() if status != "free" or self.doctors[slot.doctor_id].active]
+        return [json for json in map(self.slot_json, by_start(free)) if status in ("all", json["status"])]
 
-    def move(self, slot_id: int, by: dt.timedelta) -> None:
-        """Let time pass until a slot is over."""
-        slot = self.slots[slot_id]
-        self.slots[slot_id] = replace(slot, starts_at=slot.starts_at + by, ends_at=slot.ends_at + by)
+    def list_bookings(self, status):
+        return [self.booking_json(b) for b in by_start(self.bookings.values()) if status in (None, b.status)]
 
-    def made_by(self, request_id: str | None) -> Booking | None:
-        return next((b for b in self.bookings.values() if b.request_id == request_id), None)
+    def list_patients(self):
+        return [json_of(p) for p in sorted(self.patients.values(), key=lambda p: (p.name_key, p.id))]
 
-    def changed_by(self, request_id: str | None, booking_id: int, status: str) -> bool:
-        """Tell whether a request brought a booking into a state; the first state is the booking's own request's."""
-        changes = {(c.request_id, c.booking_id, c.to_status) for c in self.booking_history.values()}
-        return request_id is not None and (request_id, booking_id, status) in changes
+    def show_history(self, number):
+        self.find("bookings", number)
+        changes = [change for _, change in sorted(self.history.items()) if change.booking_id == number]
+        return [json_of(change) for change in changes]
 
-    def _active_doctor(self, key: int | str) -> Doctor:
-        doctor = self.doctor(key)
-        if not doctor.active:
-            raise Refusal("doctor_inactive")
-        return doctor
+    def find(self, table, number):
+        """Return a row; the number of a patient who was merged into another finds that one."""
+        if table == "patients" and number not in self.patients:
+            merged = [c.patient_id for c in self.tables["patient_history"].values() if c.former_id == number]
+            number = merged[0] if merged else None
+        if number not in self.tables[table]:
+            raise Refusal("not_found")
+        return self.tables[table][number]
 
-    def _refuse_taken(self, email: str, by_others_than: int | None = None) -> None:
-        if any(
-            doctor.email.lower() == email.lower() for doctor in self.doctors.values() if doctor.id != by_others_than
-        ):
-            raise Refusal("email_taken")
+    def is_active(self, booking):
+        """Return whether a booking is confirmed, or a hold that has not lapsed."""
+        return is_open(booking) and (booking.status == "CONFIRMED" or booking.hold_expires_at > self.now)
 
-    def _new_slot(self, doctor: Doctor, starts_at: dt.datetime, minutes: int) -> Slot:
-        ends_at = starts_at + dt.timedelta(minutes=minutes)
-        return Slot(self.given.slots.get(starts_at, 0), doctor.id, starts_at, ends_at)
+    def made_by(self, request_id):
+        return next((booking for booking in self.bookings.values() if booking.request_id == request_id), None)
 
-    def _in_conflict(self, new: Slot) -> bool:
-        return any(slot.doctor_id == new.doctor_id and overlap(slot, new) for slot in self.slots.values())
+    def was_changed_by(self, request_id, number, status):
+        changes = [(change.request_id, change.booking_id, change.to_status) for change in self.history.values()]
+        return request_id is not None and (request_id, number, status) in changes
 
-    def _is_busy(self, name: str, email: str, slot: Slot) -> bool:
-        theirs = [b for b in self.bookings.values() if _is_same(b, name, email) and self.is_active(b)]
-        return any(b.slot_id != slot.id and overlap(self.slots[b.slot_id], slot) for b in theirs)
-
-    def _first_answer(self, made: Booking) -> Json:
-        changes = self.booking_history.values()
-        first = next(c.to_status for c in changes if c.booking_id == made.id and c.from_status is None)
-        confirmed_at = made.booked_at if first == "CONFIRMED" else None
-        as_it_was: Json = {
-            "confirmed_at": confirmed_at,
-            "cancelled_at": None,
-            "failed_at": None,
-            "reason": None,
-            "version": 1,
+    def slot_json(self, slot):
+        active = [b for b in self.bookings.values() if b.slot_id == slot.id and self.is_active(b)]
+        return self._time_json(slot) | {
+            "id": slot.id,
+            "ends_at": local(slot.ends_at),
+            "status": {"PENDING": "held", "CONFIRMED": "booked"}[active[0].status] if active else "free",
+            "booking_id": active[0].id if active else None,
         }
-        return self.shown_booking(replace(made, status=first, **as_it_was))
 
-    def _become(self, booking: Booking, status: str, reason: str | None, request_id: str | None) -> Booking:
-        at: Json = {f"{status.lower()}_at": self.now}
-        changed = replace(booking, status=status, reason=reason, version=booking.version + 1, **at)
-        self.bookings[booking.id] = changed
-        self._record(booking.status, changed, request_id or self.given.changes.get(booking.id, NO_CHANGE)[1])
-        return changed
-
-    def _record(self, before: str | None, booking: Booking, request_id: str | None) -> None:
-        number, _ = self.given.changes.get(booking.id, NO_CHANGE)
-        self.booking_history[number] = Change(
-            number, booking.id, self.now, self.actor, before, booking.status, booking.reason, request_id
+    def booking_json(self, booking):
+        patient = self.patients[booking.patient_id]
+        return (
+            json_of(booking)
+            | self._time_json(self.slots[booking.slot_id])
+            | {f"patient_{name}": patient[name] for name in ("name", "email", "phone")}
         )
 
+    def _time_json(self, slot):
+        doctor, start = self.doctors[slot.doctor_id], slot.starts_at.astimezone(ZONE)
+        return {
+            "doctor_id": doctor.id,
+            "doctor_name": doctor.name,
+            "specialization": doctor.specialization,
+            "date": start.date().isoformat(),
+            "time": f"{start:%H:%M}",
+            "minutes": (slot.ends_at - slot.starts_at) // dt.timedelta(minutes=1),
+            "starts_at": start.isoformat(),
+        }
 
-def _normal(email: str) -> str:
-    """Return an email address as the book keeps it: the domain in lower case."""
-    name, _, domain = email.strip().partition("@")
-    return f"{name}@{domain.lower()}"
+    def _insert(self, table, key, **values):
+        """Add a row; the row in the database that has the same values in the columns `key` is where GIVEN is taken from."""
+        same = [row for row in self.added[table] if all(row[name] == values[name] for name in key.split())]
+        found = same[0] if same else {}
+        values = {"id": GIVEN} | values
+        row = Row({name: found.get(name) if value is GIVEN else value for name, value in values.items()})
+        self.tables[table][row.id] = row
+        return row
+
+    def _find_version(self, table, number, changes, if_version):
+        if not changes:
+            raise Refusal("invalid_input")
+        row = self.find(table, number)
+        if if_version not in (None, row.version):
+            raise Refusal("version_conflict")
+        return row
+
+    def _of_patient_at(self, number, time):
+        """Return the bookings of a patient that exclude another one at an overlapping time."""
+        theirs = [b for b in self.bookings.values() if b.patient_id == number and not b.overlap_allowed]
+        return [booking for booking in theirs if is_open(booking) and overlap(booking, time)]
+
+    def _registered(self, name, email, phone):
+        key = register_key(name, email, phone)
+        return next((p for p in self.patients.values() if (p.name_key, p.contact_key) == key), None)
+
+    def _register(self, name, email, phone):
+        name_key, contact_key = register_key(name, email, phone)
+        values = {"name": name.strip(), "email": email, "phone": phone, "note": None}
+        keys = {"name_key": name_key, "contact_key": contact_key, "registered_by": self.actor, "version": 1}
+        times = {"created_at": self.now, "updated_at": self.now}
+        return self._insert("patients", "name_key contact_key", **values, **keys, **times)
+
+    def _write_patient(self, former, patient, change, values):
+        """Write a record and its history; `former` is the record before, or the one that was merged into it."""
+        after = patient | values
+        if not after["email"] and not after["phone"]:
+            raise Refusal("invalid_input")
+        name_key, contact_key = register_key(after["name"], after["email"], after["phone"])
+        same = self._registered(after["name"], after["email"], after["phone"])
+        if same and same.id != patient.id:
+            raise Refusal("patient_exists")
+        entry = {"patient_id": patient.id, "at": self.now, "actor": self.actor, "change": change, "details": GIVEN}
+        keys = {"former_name_key": former.name_key, "former_contact_key": former.contact_key}
+        self._insert("patient_history", "patient_id change", **entry, **keys, former_id=former.id)
+        patient.update(values, name_key=name_key, contact_key=contact_key)
+        patient.update(version=patient.version + 1, updated_at=self.now)
+        return json_of(patient)
+
+    def _first_result(self, made):
+        first = next(c.to_status for c in self.history.values() if c.booking_id == made.id and c.from_status is None)
+        unchanged = {"cancelled_at": None, "failed_at": None, "reason": None, "version": 1}
+        confirmed_at = made.booked_at if first == "CONFIRMED" else None
+        return self.booking_json(Row(made | unchanged | {"status": first, "confirmed_at": confirmed_at}))
+
+    def _change(self, booking, status, reason, request_id):
+        before = booking.status
+        booking.update({"status": status, "reason": reason, "version": booking.version + 1})
+        booking[f"{status.lower()}_at"] = self.now
+        self._record(before, booking, request_id)
+        return booking
+
+    def _record(self, before, booking, request_id):
+        states = {"from_status": before, "to_status": booking.status, "reason": booking.reason}
+        values = {"booking_id": booking.id, "at": self.now, "actor": self.actor, "request_id": request_id, **states}
+        self._insert("booking_history", "booking_id to_status", **values)
 
 
-def _is_same(booking: Booking, name: str, email: str) -> bool:
-    return (booking.patient_name.lower(), booking.patient_email.lower()) == (name.lower(), email.lower())
+def is_open(booking):
+    """Return whether a booking is neither cancelled nor failed; its hold may have lapsed."""
+    return booking.status in ("PENDING", "CONFIRMED")
 
 
-def overlap(one: Slot, other: Slot) -> bool:
+def overlap(one, other):
     return one.starts_at < other.ends_at and other.starts_at < one.ends_at
+
+
+def by_start(rows):
+    return sorted(rows, key=lambda row: (row.starts_at, row.id))
+
+
+def register_key(name, email, phone):
+    contact = email.lower() if email else "".join(filter(str.isdigit, phone))
+    return " ".join(name.lower().split()), contact
+
+
+def local(value):
+    return value.astimezone(ZONE).isoformat()
+
+
+def json_of(row):
+    shown = {name: value for name, value in row.items() if name not in HIDDEN}
+    return shown | {name: local(value) for name, value in shown.items() if isinstance(value, dt.datetime)}

@@ -1,251 +1,193 @@
-"""Races for the same slot, booking, doctor and time: one winner, a true answer for everybody else, and a sound book."""
+"""Races for the same slot, booking or doctor: one caller succeeds, and all others get the reason why they did not."""
 
 import datetime as dt
-import json
-import subprocess
+from functools import partial
 
 import pytest
 
-from booking_cli.domain.errors import BookingError, Busy, DoctorInactive, HoldLapsed, NotFound, WrongState
+from booking_cli.domain.errors import BookingError, DoctorInactive, HoldLapsed, NotFound, WrongState
 from booking_cli.domain.validation import BookingKey, DoctorKey
 from booking_cli.repository import bookings, doctors, slots
-from booking_cli.repository.bookings import BookingRequest
-from booking_cli.repository.doctors import DoctorChange
-from tests.conftest import PROGRAM
+from booking_cli.repository.doctors import DoctorUpdate
 from tests.support.threads import at_once, kinds
 
 pytestmark = pytest.mark.usefixtures("sound_afterwards")
 
 ROUNDS = 10
+LAPSE = "UPDATE bookings SET hold_expires_at = now() - interval '1 second'"
 
 
 @pytest.fixture
-def doctor(sql):
-    return sql("INSERT INTO doctors (name, specialization, email) VALUES ('Ana', 'x', 'a@x.de') RETURNING id")[0]["id"]
+def doctor(opened, slots):
+    return doctors.find(opened, DoctorKey(id=1))
 
 
 @pytest.fixture
-def make_slots(sql, doctor):
-    def make(count):
-        rows = sql(
-            "INSERT INTO slots (doctor_id, starts_at, ends_at) SELECT %s, t, t + interval '30 minutes' "
-            "FROM generate_series(1, %s) n, LATERAL (SELECT now() + interval '1 day' + n * interval '30 minutes') s (t) "
-            "RETURNING id",
-            doctor,
-            count,
-        )
-        return [row["id"] for row in rows]
-
-    return make
+def starts(opened):
+    """The starts of 200 half hours, one after the other."""
+    noon = (opened.now + dt.timedelta(days=20)).replace(hour=12, minute=0, second=0, microsecond=0)
+    return [noon + dt.timedelta(minutes=30 * number) for number in range(200)]
 
 
-@pytest.fixture
-def slot(make_slots):
-    return make_slots(1)[0]
+def test_slot_booked_by_twenty_processes_at_once_is_booked_once(race, program, slot, sql):
+    patients = [("--name", f"Pat {number}", "--email", f"pat{number}@example.org") for number in range(20)]
+    ends = race("bookings", *[partial(program, "book", slot, *patient, "-o", "json") for patient in patients])
+    assert sorted(end.status for end in ends) == [0] + [4] * 19
+    assert {end.error["code"] for end in ends if end.status} == {"slot_taken"}
+    booked = [end.json["reference"] for end in ends if end.status == 0]
+    assert [row["reference"] for row in sql("SELECT reference FROM bookings")] == booked
 
 
-def request_by(number, slot_id):
-    return BookingRequest(slot_id, f"Pat {number}", f"pat{number}@x.de", None, 5, f"r-{slot_id}-{number}")
+def test_slot_booked_by_hundreds_of_threads_at_once_is_booked_once(race, book, slot, sql):
+    outcomes = race("bookings", *[book(slot, f"Pat {number}") for number in range(500)])
+    assert kinds(outcomes) == ["Booked"] + ["SlotTaken"] * 499
+    [booked] = [outcome for outcome in outcomes if isinstance(outcome, bookings.Booked)]
+    assert sql("SELECT reference FROM bookings") == [{"reference": booked.booking.reference}]
 
 
-def noon_of(book):
-    return (book.now + dt.timedelta(days=2)).replace(hour=12, minute=0, second=0, microsecond=0)
+def test_hundreds_of_slots_of_one_doctor_booked_at_once_are_all_booked(race, book, make_slots, sql):
+    calls = [book(slot, f"Pat {number}") for number, slot in enumerate(make_slots(500))]
+    assert kinds(race("bookings", *calls)) == ["Booked"] * 500
+    assert sql("SELECT count(DISTINCT slot_id) AS n FROM bookings WHERE status = 'PENDING'") == [{"n": 500}]
 
 
-def test_twenty_processes_after_one_slot_have_one_winner(environment, tmp_path, slot, sql):
-    running = [
-        subprocess.Popen(
-            [PROGRAM, "book", str(slot), "--name", f"Pat {number}", "--email", f"pat{number}@x.de", "-o", "json"],
-            env=environment,
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(20)
-    ]
-    ends = [(*process.communicate(timeout=240), process.returncode) for process in running]
-    assert sorted(status for _, _, status in ends) == [0] + [4] * 19
-    assert {json.loads(stderr)["error"]["code"] for _, stderr, status in ends if status == 4} == {"slot_taken"}
-    winner = next(json.loads(stdout) for stdout, _, status in ends if status == 0)
-    assert sql("SELECT id, patient_name FROM bookings") == [
-        {"id": winner["id"], "patient_name": winner["patient_name"]}
-    ]
+def test_request_id_used_many_times_at_once_books_once(race, book, slot, sql):
+    outcomes = race("bookings", *[book(slot, request_id="r-1", may_be_replay=True)] * 10)
+    assert kinds(outcomes) == ["Booked"] * 10
+    assert sorted(outcome.replayed for outcome in outcomes) == [False] + [True] * 9
+    [row] = sql("SELECT reference FROM bookings")
+    assert {outcome.booking.reference for outcome in outcomes} == {row["reference"]}
 
 
-def test_a_hundred_threads_after_one_slot_have_one_winner(opened, slot, sql):
-    calls = [lambda number=number: bookings.book(opened, request_by(number, slot)) for number in range(100)]
-    assert kinds(at_once(*calls)) == ["Answer"] + ["SlotTaken"] * 99
+def test_request_id_used_for_two_slots_at_once_books_one(race, book, make_slots, sql):
+    calls = [book(slot, request_id="r-1", may_be_replay=True) for slot in make_slots(2)]
+    assert kinds(race("bookings", *calls)) == ["Booked", "RequestIdReused"]
     assert sql("SELECT count(*) AS n FROM bookings") == [{"n": 1}]
 
 
-def test_fifty_threads_on_fifty_slots_all_succeed(opened, make_slots, sql):
-    numbered = list(enumerate(make_slots(50)))
-    calls = [lambda pair=pair: bookings.book(opened, request_by(*pair)) for pair in numbered]
-    assert kinds(at_once(*calls)) == ["Answer"] * 50
-    assert sql("SELECT count(DISTINCT slot_id) AS n FROM bookings WHERE status = 'PENDING'") == [{"n": 50}]
-
-
-def test_one_request_made_many_times_at_once_books_once(opened, slot, sql):
-    outcomes = at_once(*[lambda: bookings.book(opened, request_by(1, slot))] * 10)
-    assert kinds(outcomes) == ["Answer"] * 10
-    assert len({outcome.booking.reference for outcome in outcomes}) == 1
-    assert sql("SELECT count(*) AS n FROM bookings") == [{"n": 1}]
-
-
-def test_one_request_id_for_two_slots_at_once_books_one(opened, make_slots, sql):
-    first, second = (BookingRequest(slot, "Pat", "p@x.de", None, 5, "same", True) for slot in make_slots(2))
-    outcomes = at_once(lambda: bookings.book(opened, first), lambda: bookings.book(opened, second))
-    assert kinds(outcomes) == ["Answer", "RequestIdReused"]
-    assert sql("SELECT count(*) AS n FROM bookings") == [{"n": 1}]
-
-
-def test_confirm_and_cancel_at_once_always_end_cancelled(opened, make_slots, sql):
+def test_booking_confirmed_and_cancelled_at_once_ends_cancelled(race, opened, book, make_slots, sql):
     for slot in make_slots(ROUNDS):
-        key = BookingKey(id=bookings.book(opened, request_by(slot, slot)).booking.id)
-        confirmed, cancelled = at_once(
-            lambda key=key: bookings.confirm(opened, key, "c"), lambda key=key: bookings.cancel(opened, key, None, "x")
+        key = BookingKey(id=book(slot)().booking.id)
+        confirmed, cancelled = race(
+            "bookings", partial(bookings.confirm, opened, key, "c"), partial(bookings.cancel, opened, key, None, "x")
         )
         assert cancelled.status_now == "CANCELLED"
         assert isinstance(confirmed, WrongState) or confirmed.status_now == "CONFIRMED"
     assert sql("SELECT DISTINCT status FROM bookings") == [{"status": "CANCELLED"}]
 
 
-def test_many_that_confirm_one_booking_at_once_confirm_it_once(opened, slot, sql):
-    key = BookingKey(id=bookings.book(opened, request_by(1, slot)).booking.id)
-    outcomes = at_once(*[lambda number=number: bookings.confirm(opened, key, f"c-{number}") for number in range(10)])
-    assert kinds(outcomes) == ["Answer"] + ["WrongState"] * 9
+def test_booking_confirmed_many_times_at_once_is_confirmed_once(race, opened, book, slot, sql):
+    key = BookingKey(id=book(slot)().booking.id)
+    outcomes = race("bookings", *[partial(bookings.confirm, opened, key, f"c-{number}") for number in range(10)])
+    assert kinds(outcomes) == ["Booked"] + ["WrongState"] * 9
     assert sql("SELECT version FROM bookings") == [{"version": 2}]
 
 
-def test_who_confirms_a_lapsed_hold_while_another_takes_the_slot_over_is_refused(opened, make_slots, sql):
+def test_lapsed_hold_confirmed_while_its_slot_is_booked_is_refused(race, opened, book, make_slots, sql):
     for slot in make_slots(ROUNDS):
-        key = BookingKey(id=bookings.book(opened, request_by(1, slot)).booking.id)
-        sql("UPDATE bookings SET hold_expires_at = now() - interval '1 second' WHERE id = %s", key.id)
-        late, quick = at_once(
-            lambda key=key: bookings.confirm(opened, key, "c"),
-            lambda slot=slot: bookings.book(opened, request_by(2, slot)),
-        )
-        assert isinstance(late, HoldLapsed)
-        assert quick.booking.status == "PENDING"
+        key = BookingKey(id=book(slot)().booking.id)
+        sql(f"{LAPSE} WHERE id = %s", key.id)
+        confirmed, booked = race("bookings", partial(bookings.confirm, opened, key, "c"), book(slot, "Tom"))
+        assert isinstance(confirmed, HoldLapsed)
+        assert booked.booking.status == "PENDING"
 
 
-def test_many_that_take_over_one_lapsed_hold_have_one_winner(opened, slot, sql):
-    bookings.book(opened, request_by(0, slot))
-    sql("UPDATE bookings SET hold_expires_at = now() - interval '1 second'")
-    calls = [lambda number=number: bookings.book(opened, request_by(number, slot)) for number in range(1, 21)]
-    assert kinds(at_once(*calls, lambda: bookings.expire(opened))) == ["Answer", "Expiry"] + ["SlotTaken"] * 19
-    assert sql("SELECT status, count(*) AS n FROM bookings GROUP BY 1 ORDER BY 1") == [
-        {"status": "FAILED", "n": 1},
-        {"status": "PENDING", "n": 1},
-    ]
+def test_slot_of_a_lapsed_hold_booked_by_many_at_once_is_booked_once(race, opened, book, slot, sql):
+    book(slot)()
+    sql(LAPSE)
+    outcomes = race(
+        "bookings", *[book(slot, f"Pat {number}") for number in range(1, 21)], partial(bookings.expire, opened)
+    )
+    assert kinds(outcomes) == ["Booked", "Expiry"] + ["SlotTaken"] * 19
+    assert [row["status"] for row in sql("SELECT status FROM bookings ORDER BY id")] == ["FAILED", "PENDING"]
 
 
-def test_deleting_a_slot_while_it_is_booked_lets_one_of_both_through(opened, make_slots, sql):
+def test_slot_deleted_while_it_is_booked_is_either_deleted_or_booked(race, opened, book, make_slots, sql):
     for slot in make_slots(ROUNDS):
-        booked, deleted = at_once(
-            lambda slot=slot: bookings.book(opened, request_by(1, slot)), lambda slot=slot: slots.delete(opened, slot)
-        )
-        there = sql("SELECT 1 FROM slots WHERE id = %s", slot) != []
-        assert (kinds([booked]), kinds([deleted])) == ((["Answer"], ["InUse"]) if there else (["NotFound"], ["Slot"]))
+        outcomes = race("bookings", book(slot), partial(slots.delete, opened, slot))
+        exists = sql("SELECT 1 FROM slots WHERE id = %s", slot) != []
+        assert [type(one).__name__ for one in outcomes] == (["Booked", "InUse"] if exists else ["NotFound", "Slot"])
 
 
-def test_deleting_a_doctor_while_a_slot_is_added_lets_one_of_both_through(opened, sql):
-    noon = noon_of(opened)
+def test_doctor_deleted_while_a_slot_is_added_either_is_deleted_or_has_the_slot(race, opened, starts, sql):
     for number in range(ROUNDS):
-        email = f"d{number}@x.de"
-        key = DoctorKey(id=doctors.add(opened, name="D", specialization="x", email=email, phone=None).id)
-        added, deleted = at_once(
-            lambda key=key: slots.add(opened, key, noon, 30), lambda key=key: doctors.delete(opened, key)
-        )
-        there = sql("SELECT 1 FROM doctors WHERE id = %s", key.id) != []
-        assert (kinds([added]), kinds([deleted])) == ((["Slot"], ["InUse"]) if there else (["NotFound"], ["Doctor"]))
+        added = doctors.add(opened, name="D", specialization="x", email=f"d{number}@x.de", phone=None)
+        key = DoctorKey(id=added.id)
+        outcomes = race("slots", partial(slots.add, opened, key, starts[0], 30), partial(doctors.delete, opened, key))
+        exists = sql("SELECT 1 FROM doctors WHERE id = %s", key.id) != []
+        assert [type(one).__name__ for one in outcomes] == (["Slot", "InUse"] if exists else ["NotFound", "Doctor"])
 
 
-def test_who_books_while_the_doctor_is_deactivated_is_in_or_told_so(opened, doctor, make_slots):
-    *contested, last = make_slots(ROUNDS + 1)
-    for slot in contested:
-        booked, changed = at_once(
-            lambda slot=slot: bookings.book(opened, request_by(slot, slot)),
-            lambda: doctors.update(opened, DoctorKey(id=doctor), DoctorChange(active=False), if_version=None),
+def test_doctor_deactivated_while_a_slot_is_booked_is_not_booked_afterwards(opened, doctor, book, slots):
+    *contested, last = slots
+    for number, slot in enumerate(contested):
+        booked, updated = at_once(
+            book(slot, f"Pat {number}"),
+            partial(doctors.update, opened, DoctorKey(id=1), DoctorUpdate(active=False), if_version=None),
         )
-        assert kinds([booked]) in (["Answer"], ["DoctorInactive"])
-        assert changed.active is False
+        assert kinds([booked]) in (["Booked"], ["DoctorInactive"])
+        assert updated.active is False
         with pytest.raises(DoctorInactive):
-            bookings.book(opened, request_by(last, last))
-        doctors.update(opened, DoctorKey(id=doctor), DoctorChange(active=True), if_version=None)
+            book(last, f"Pat {number}")()
+        doctors.update(opened, DoctorKey(id=1), DoctorUpdate(active=True), if_version=None)
 
 
-def test_two_that_change_the_same_version_of_a_doctor_do_not_both_succeed(opened, doctor, sql):
-    calls = [
-        lambda name=name: doctors.update(opened, DoctorKey(id=doctor), DoctorChange(name=name), if_version=1)
-        for name in ("Bo", "Cleo")
-    ]
-    assert kinds(at_once(*calls)) == ["Doctor", "VersionConflict"]
+def test_doctor_updated_twice_at_once_from_one_version_is_updated_once(race, opened, doctor, sql):
+    updates = [DoctorUpdate(name="Bo"), DoctorUpdate(name="Cleo")]
+    calls = [partial(doctors.update, opened, DoctorKey(id=1), update, if_version=1) for update in updates]
+    assert kinds(race("doctors", *calls)) == ["Doctor", "VersionConflict"]
     assert sql("SELECT version FROM doctors") == [{"version": 2}]
 
 
-def test_doctors_with_one_email_added_at_once_have_one_winner(opened, sql):
-    def add(email):
-        return doctors.add(opened, name="D", specialization="x", email=email, phone=None)
-
-    calls = [lambda email=email: add(email) for email in ("same@x.de", "SAME@x.de", "Same@X.de") * 4]
-    assert kinds(at_once(*calls)) == ["Doctor"] + ["EmailTaken"] * 11
+def test_doctors_with_one_email_added_at_once_are_added_once(race, opened, sql):
+    emails = ("same@x.de", "SAME@x.de", "Same@X.de") * 4
+    calls = [partial(doctors.add, opened, name="D", specialization="x", email=email, phone=None) for email in emails]
+    assert kinds(race("doctors", *calls)) == ["Doctor"] + ["EmailTaken"] * 11
     assert sql("SELECT count(*) AS n FROM doctors") == [{"n": 1}]
 
 
-def test_overlapping_slots_added_at_once_have_one_winner(opened, doctor, sql):
-    noon = noon_of(opened)
-    calls = [
-        lambda minute=minute: slots.add(opened, DoctorKey(id=doctor), noon + dt.timedelta(minutes=minute), 60)
-        for minute in range(0, 60, 5)
-    ]
-    assert kinds(at_once(*calls)) == ["Slot"] + ["SlotOverlap"] * 11
-    assert sql("SELECT count(*) AS n FROM slots") == [{"n": 1}]
+def test_overlapping_slots_added_at_once_are_added_once(race, opened, doctor, starts):
+    times = [starts[0] + dt.timedelta(minutes=minute) for minute in range(0, 60, 5)]
+    calls = [partial(slots.add, opened, DoctorKey(id=1), time, 60) for time in times]
+    assert kinds(race("slots", *calls)) == ["Slot"] + ["SlotOverlap"] * 11
 
 
-def test_the_same_slots_loaded_several_times_at_once_are_made_once(opened, doctor, sql):
-    noon = noon_of(opened)
-    starts = [noon + dt.timedelta(minutes=30 * number) for number in range(200)]
-    whom = doctors.find(opened, DoctorKey(id=doctor))
-    results = at_once(*[lambda: slots.add_many(opened, whom, starts, 30, strict=False)] * 6)
-    assert kinds(results) == ["BulkResult"] * 6
-    assert sum(result.created for result in results) == 200
-    assert {(result.created + result.existing, result.conflicts) for result in results} == {(200, 0)}
-    assert sql("SELECT count(*) AS n FROM slots") == [{"n": 200}]
+@pytest.mark.parametrize(
+    ("shifts", "strict", "outcomes"),
+    [
+        ((0,) * 6, False, ["BulkResult"] * 6),
+        ((0, 10, 15), False, ["BulkResult"] * 3),
+        ((0, 15), True, ["BulkResult", "SlotOverlap"]),
+    ],
+    ids=["same", "overlapping", "overlapping with strict"],
+)
+def test_slots_added_in_bulk_at_once_are_added_once(race, opened, doctor, starts, sql, shifts, strict, outcomes):
+    calls = []
+    for shift in shifts:
+        shifted = [start + dt.timedelta(minutes=shift) for start in starts]
+        calls.append(partial(slots.add_many, opened, doctor, shifted, 30, strict=strict))
+    results = race("slots", *calls)
+    assert kinds(results) == outcomes
+    added = [result for result in results if not isinstance(result, BookingError)]
+    assert {result.created + result.existing + result.conflicts for result in added} == {200}
+    assert (sum(result.conflicts for result in added) > 0) == (shifts[-1] > 0 and not strict)
+    count = sql("SELECT count(*) AS n FROM slots WHERE starts_at >= %s", starts[0])[0]["n"]
+    assert count == sum(result.created for result in added) >= 200
 
 
-def test_slots_are_not_loaded_for_a_doctor_who_was_deleted_meanwhile(opened, doctor, sql):
-    whom = doctors.find(opened, DoctorKey(id=doctor))
+def test_slots_added_in_bulk_for_a_doctor_deleted_meanwhile_are_refused(opened, starts, sql):
+    doctor = doctors.add(opened, name="D", specialization="x", email="d@x.de", phone=None)
     sql("DELETE FROM doctors")
     with pytest.raises(NotFound):
-        slots.add_many(opened, whom, [noon_of(opened)], 30, strict=False)
+        slots.add_many(opened, doctor, starts, 30, strict=False)
 
 
-def test_a_doctor_whose_last_slot_goes_while_it_stands_in_the_way_can_be_deleted_later(
-    opened, doctor, make_slots, sql, monkeypatch
-):
-    make_slots(1)
-    write = opened.database.write
+def test_slots_booked_confirmed_cancelled_and_expired_at_once_stay_consistent(opened, book, make_slots, sql):
+    slots = make_slots(4)
 
-    def write_and_lose_the_slot(*args, **options):
+    def book_and_cancel(number):
         try:
-            return write(*args, **options)
-        finally:
-            sql("DELETE FROM slots")
-
-    monkeypatch.setattr(opened.database, "write", write_and_lose_the_slot)
-    with pytest.raises(Busy, match="try again"):
-        doctors.delete(opened, DoctorKey(id=doctor))
-
-
-def test_everything_at_once_on_a_few_slots_leaves_a_sound_book(opened, make_slots, sql):
-    ids = make_slots(4)
-
-    def visit(number):
-        slot = ids[number % len(ids)]
-        try:
-            made = bookings.book(opened, request_by(number, slot)).booking
+            made = book(slots[number % 4], f"Pat {number}")().booking
             if number % 3:
                 bookings.confirm(opened, BookingKey(reference=made.reference), "c")
             bookings.cancel(opened, BookingKey(id=made.id), None, "x")
@@ -253,9 +195,8 @@ def test_everything_at_once_on_a_few_slots_leaves_a_sound_book(opened, make_slot
             return refusal
         return None
 
-    calls = [lambda number=number: visit(number) for number in range(60)]
-    outcomes = at_once(*calls, *[lambda: bookings.expire(opened)] * 4)
-    assert set(kinds(outcomes)) <= {"NoneType", "SlotTaken", "Expiry"}
-    assert sql("SELECT count(*) AS n FROM bookings WHERE status = 'CANCELLED'")[0]["n"] == kinds(outcomes).count(
-        "NoneType"
+    outcomes = kinds(
+        at_once(*[partial(book_and_cancel, n) for n in range(60)], *[partial(bookings.expire, opened)] * 4)
     )
+    assert set(outcomes) <= {"NoneType", "SlotTaken", "Expiry"}
+    assert sql("SELECT count(*) AS n FROM bookings WHERE status = 'CANCELLED'") == [{"n": outcomes.count("NoneType")}]

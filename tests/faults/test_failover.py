@@ -1,10 +1,10 @@
-"""A primary that dies under load while its standby takes over: what was acknowledged is there, once, and nothing else is."""
+"""A primary that is killed under load, and its synchronous standby: every acknowledged change is there, once."""
 
-import dataclasses
-import functools
 import subprocess
 import threading
 import time
+from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from psycopg.rows import dict_row
@@ -13,14 +13,13 @@ from booking_cli.domain.errors import BookingError, OutcomeUnknown
 from booking_cli.domain.references import new_request_id
 from booking_cli.domain.validation import BookingKey
 from booking_cli.repository import bookings
-from booking_cli.repository.bookings import BookingRequest
+from tests.concurrency.booking_requests import request_for
 from tests.conftest import PROGRAM
 from tests.support.cluster import primary_and_standby
 from tests.support.threads import at_once
 from tests.support.waiting import wait_until
 
-CALLERS = 8
-TERMINALS = 2
+THREADS = 8
 ENOUGH = 200
 SLOTS = """
     WITH doctor AS (INSERT INTO doctors (name, specialization, email) VALUES ('Ana', 'x', 'a@x.de') RETURNING id)
@@ -28,11 +27,8 @@ SLOTS = """
     SELECT id, t, t + interval '5 minutes'
     FROM doctor, generate_series(now() + interval '1 day', now() + interval '60 days', interval '5 minutes') t
     RETURNING id"""
-COMMANDS = pytest.mark.parametrize(
-    "arguments",
-    [("slots", "list"), ("book", 1, "--name", "Pat", "--email", "p@x.de"), ("expire", "--quiet"), ("db", "status")],
-    ids=lambda arguments: arguments[0],
-)
+READS = (("slots", "list"), ("db", "status"))
+WRITES = (("book", 1, "--name", "Pat", "--email", "p@x.de"), ("expire", "--quiet"))
 
 
 @pytest.fixture
@@ -48,41 +44,19 @@ def slots(pair):
 
 
 @pytest.fixture
-def book(pair, open_book):
-    """The book of whichever of the two can be written to, on a pool of connections."""
-    return open_book(pair.url, pool_size=16)
-
-
-@pytest.fixture
 def command(program, pair):
-    return functools.partial(program, BOOKING_DATABASE_URL=pair.url)
+    return partial(program, BOOKING_DATABASE_URL=pair.url)
 
 
-def by_call(book, what, target, request_id):
-    """Book a slot, or confirm or cancel a booking, and return its reference."""
-    if what == "book":
-        request = BookingRequest(target, "Pat", f"{target}-{request_id}@x.de", None, 60, request_id)
-        return bookings.book(book, request).booking.reference
-    if what == "confirm":
-        bookings.confirm(book, BookingKey(reference=target), request_id)
-    else:
-        bookings.cancel(book, BookingKey(reference=target), None, request_id)
-    return target
+def book(session, slot, request_id="r-1"):
+    """Book a slot, and return the reference."""
+    request = request_for(slot, f"Pat {slot}", request_id=request_id, may_be_replay=True)
+    return bookings.book(session, request).booking.reference
 
 
-def by_command(command, what, target, request_id):
-    """Do the same with the program."""
-    patient = ("--name", "Pat", "--email", f"{target}-{request_id}@x.de", "--hold", 60) if what == "book" else ()
-    ran = command(what, target, *patient, "--request-id", request_id, "-o", "json")
-    if ran.status == 0:
-        return ran.json["reference"]
-    assert ran.status in (4, 5, 6), ran
-    raise OutcomeUnknown(request_id) if ran.error["code"] == "outcome_unknown" else BookingError(ran.error["message"])
-
-
-@dataclasses.dataclass
-class Told:
-    """What the maker of a request knows: the states of its booking that are possible (None: not made)."""
+@dataclass
+class Request:
+    """A request for a booking, and the states that the booking can have; None is for a booking that was not made."""
 
     slot: int
     possible: set[str | None]
@@ -90,177 +64,160 @@ class Told:
 
 
 class Load:
-    """People who book, confirm and cancel until it is over; every second of them is after what the others want as well."""
+    """Threads that book, confirm and cancel until the `with` block ends; every second one books the same slots as others."""
 
-    def __init__(self, ways, slots):
-        self.told, self.acknowledged, self.surprises = {}, 0, []
+    def __init__(self, session, slots):
+        self.requests, self.acknowledged, self.failures = {}, 0, []
         middle = len(slots) // 2
-        self._wanted_by_all, self._own = slots[:middle], iter(slots[middle:])
+        self._session, self._shared, self._own = session, slots[:middle], iter(slots[middle:])
         self._over = threading.Event()
-        self._people = [threading.Thread(target=self._go_on, args=person) for person in enumerate(ways)]
+        self._threads = [threading.Thread(target=self._run, args=[number]) for number in range(THREADS)]
 
     def __enter__(self):
-        for person in self._people:
-            person.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, failed, *_):
         self._over.set()
-        for person in self._people if failed is None else []:  # after a failure they may wait for a server without end
-            person.join()
+        for thread in self._threads if failed is None else []:  # after a failure they can wait for a server without end
+            thread.join()
 
-    def until(self, seen, what):
-        """Wait until `seen()`, while everybody gets answers that they know what to do with."""
-        wait_until(lambda: self.surprises or seen(), what)
-        assert self.surprises == []
+    def wait_until(self, seen, what):
+        wait_until(lambda: self.failures or seen(), what)
+        assert self.failures == []
 
-    def _go_on(self, person, way):
+    def _run(self, number):
         try:
-            for number, slot in enumerate(self._wanted_by_all):
+            for round_, slot in enumerate(self._shared):
                 if self._over.is_set():
                     return
-                then = ["leave", "confirm", "cancel"][number % 3]
-                self._visit(way, next(self._own), then)
-                if person % 2:
-                    self._visit(way, slot, then)
-        except Exception as surprise:
-            self.surprises.append(surprise)
+                for target in [next(self._own), slot] if number % 2 else [next(self._own)]:
+                    self._book(target, ["PENDING", "CONFIRMED", "CANCELLED"][round_ % 3])
+        except Exception as error:
+            self.failures.append(error)
 
-    def _visit(self, way, slot, then):
-        request_id = new_request_id()
-        told = self.told[request_id] = Told(slot, {None})
-        told.reference = self._ask(told, "PENDING", way, "book", slot, request_id)
-        if told.reference and then != "leave":
-            state = {"confirm": "CONFIRMED", "cancel": "CANCELLED"}[then]
-            self._ask(told, state, way, then, told.reference, new_request_id())
+    def _book(self, slot, state):
+        request_id, session = new_request_id(), self._session
+        request = self.requests[request_id] = Request(slot, {None})
+        request.reference = self._send(request, "PENDING", partial(book, session, slot, request_id))
+        if request.reference and state != "PENDING":
+            key = BookingKey(reference=request.reference)
+            change = {"CONFIRMED": bookings.confirm, "CANCELLED": partial(bookings.cancel, reason=None)}[state]
+            self._send(request, state, partial(change, session, key, request_id=new_request_id()))
 
-    def _ask(self, told, state, way, *what):
+    def _send(self, request, state, call):
         try:
-            answer = way(*what)
+            result = call()
         except OutcomeUnknown:
-            told.possible |= {state}
+            request.possible.add(state)
         except BookingError:
-            pass  # refused, too busy, or not reached: nothing was changed
+            pass  # nothing was changed
         else:
-            told.possible = {state}
+            request.possible = {state}
             self.acknowledged += 1
-            return answer
+            return result
         return None
 
 
-def made(node):
-    """The bookings of a server by the request that made them, read as a program that knows nothing of booking."""
+def booked_on(node):
+    """Return the bookings of a server by request id, read by plain SQL."""
     with node.open() as connection:
         rows = connection.cursor(row_factory=dict_row).execute("SELECT * FROM bookings").fetchall()
     return {row["request_id"]: row for row in rows}
 
 
-def waiting_for_the_standby(node):
+def waiting_for_standby(node):
+    """Return the processes of a server whose COMMIT waits for the standby."""
     with node.open() as connection:
         rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'").fetchall()
-    return {row[0] for row in rows}
+    return [row[0] for row in rows]
 
 
-def many_wait_for_the_standby(node, seconds):
-    """Tell whether half of the callers wait; or one, where the others keep failing to serialize with what it has in hand."""
-    waiting = len(waiting_for_the_standby(node))
-    return waiting >= CALLERS // 2 or (waiting and seconds > 5)
-
-
-def standby_goes(pair):
-    """Let no COMMIT be answered from here on, nor reach the standby."""
+def stop_standby(pair):
+    """From here on, no COMMIT is answered or reaches the standby."""
     pair.standby.server.stop()
 
 
-def standby_is_not_heard(pair):
-    """Let no COMMIT be answered from here on, although the standby gets them all."""
+def ignore_standby(pair):
+    """From here on, no COMMIT is answered, although it reaches the standby."""
     with pair.primary.open() as admin:
-        admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'somebody_else'")
+        admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'another'")
         admin.execute("SELECT pg_reload_conf()")
 
 
-def standby_has_everything(pair):
+def is_replicated(pair):
     with pair.primary.open() as admin:
-        sent = admin.execute("SELECT pg_current_wal_flush_lsn() <= flush_lsn FROM pg_stat_replication").fetchone()
-    return sent in ((True,), None)  # or is gone
+        row = admin.execute("SELECT pg_current_wal_flush_lsn() <= flush_lsn FROM pg_stat_replication").fetchone()
+    return row in ((True,), None)  # None: the standby is stopped
 
 
-@pytest.mark.parametrize("last_moment", [standby_goes, standby_is_not_heard])
-def test_nothing_acknowledged_is_lost_or_made_twice_when_the_standby_takes_over(
-    pair, book, command, slots, last_moment
-):
-    ways = [functools.partial(by_call, book)] * CALLERS + [functools.partial(by_command, command)] * TERMINALS
-    with Load(ways, slots) as load:
-        load.until(lambda: load.acknowledged > ENOUGH, "the load is under way")
+@pytest.mark.parametrize("last_moment", [stop_standby, ignore_standby])
+def test_failover_under_load_keeps_every_acknowledged_change_once(pair, open_clinic, command, slots, last_moment):
+    session = open_clinic(pair.url, pool_size=16)
+    with Load(session, slots) as load:
+        load.wait_until(lambda: load.acknowledged > ENOUGH, "changes are acknowledged")
         last_moment(pair)
-        stopped = time.monotonic()
-        load.until(lambda: many_wait_for_the_standby(pair.primary, time.monotonic() - stopped), "COMMITs are under way")
-        load.until(lambda: standby_has_everything(pair), "the standby has what it gets")
+        since = time.monotonic()
+
+        def commits_wait():
+            count = len(waiting_for_standby(pair.primary))
+            # One is enough where the others retry because of what it has changed.
+            return count >= THREADS // 2 or (count and time.monotonic() - since > 5)
+
+        load.wait_until(commits_wait, "COMMITs wait for the standby")
+        load.wait_until(lambda: is_replicated(pair), "the standby has what reaches it")
         pair.primary.kill()
         assert command("slots", "list").status == 5
         pair.standby.server.start()
         pair.standby.promote()
         before = load.acknowledged
-        load.until(lambda: load.acknowledged > before + ENOUGH, "the load goes on")
-    assert load.surprises == []
-    found = made(pair.standby)
-    assert found.keys() <= load.told.keys()
-    for request_id, told in load.told.items():
-        row = found.get(request_id, {"status": None, "slot_id": told.slot, "reference": None})
-        assert row["status"] in told.possible, (told, row)
-        assert (row["slot_id"], told.reference or row["reference"]) == (told.slot, row["reference"])
+        load.wait_until(lambda: load.acknowledged > before + ENOUGH, "changes are acknowledged again")
+    assert load.failures == []
+    found = booked_on(pair.standby)
+    assert found.keys() <= load.requests.keys()
+    for request_id, request in load.requests.items():
+        row = found.get(request_id, {"status": None, "slot_id": request.slot, "reference": None})
+        assert row["status"] in request.possible, (request, row)
+        assert (row["slot_id"], request.reference or row["reference"]) == (request.slot, row["reference"])
     verified = command("verify", "-o", "json")
     assert (verified.status, verified.json) == (0, [])
 
 
 @pytest.fixture(scope="module")
-def gap():
-    """A standby that has lost its primary and not taken over."""
+def unpromoted():
+    """A hot standby whose primary was killed."""
     with primary_and_standby() as servers:
         servers.primary.kill()
         yield servers
 
 
-@COMMANDS
-def test_in_the_gap_a_command_ends_with_5_and_tells_each_server_and_its_trouble_once(booking, gap, arguments):
-    ran = booking(*arguments, "-o", "json", BOOKING_DATABASE_URL=gap.url)
+@pytest.mark.parametrize("arguments", READS + WRITES, ids=lambda arguments: arguments[0])
+def test_command_before_the_promotion_ends_with_5_and_on_the_standby_only_reads(booking, unpromoted, arguments):
+    ran = booking(*arguments, "-o", "json", BOOKING_DATABASE_URL=unpromoted.url)
     assert (ran.status, ran.stdout, ran.error["code"]) == (5, "", "database_unavailable")
-    message = ran.error["message"]
-    for told in (gap.primary.port, "refused", gap.standby.port, "read-only"):
-        assert message.count(str(told)) == 1, message
+    for text in (unpromoted.primary.port, "refused", unpromoted.standby.port, "read-only"):
+        assert ran.error["message"].count(str(text)) == 1
+    ran = booking(*arguments, "-o", "json", BOOKING_DATABASE_URL=unpromoted.standby.url)
+    if arguments in READS:
+        assert (ran.status, ran.stderr) == (0, "")
+    else:
+        assert (ran.status, ran.stdout, ran.error["code"]) == (5, "", "database_unavailable")
+        assert "standby" in ran.error["message"]
 
 
-@COMMANDS
-def test_a_standby_ends_every_command_with_5_and_says_what_it_is(booking, gap, arguments):
-    ran = booking(*arguments, "-o", "json", BOOKING_DATABASE_URL=gap.standby.url)
-    assert (ran.status, ran.stdout, ran.error["code"]) == (5, "", "database_unavailable"), ran
-    assert "standby" in ran.error["message"]
+def result_after_failover(servers, call):
+    """Return the result of a call that begins while the standby is stopped, and gets its answer before or after a failover.
 
-
-def end_who_waits_for_the_standby(node):
-    """End the one connection whose COMMIT waits: what it committed can be seen then, but only this server has it."""
-    [pid] = waiting_for_the_standby(node)
-    with node.open() as admin:
-        admin.execute("SELECT pg_terminate_backend(%s)", [pid])
-    wait_until(lambda: made(node), "what it committed is seen")
-
-
-@pytest.fixture
-def stalled(pair, slots):
-    """The two servers while the standby is gone, so that no COMMIT on the primary is answered."""
-    pair.standby.server.stop()
-    return pair
-
-
-def told_after_the_standby_took_over(servers, call):
-    """Return what a call tells that is made while the standby is gone, and told before or after it takes over."""
+    The first connection whose COMMIT waits is broken: its change is visible, and only the primary has it.
+    """
     outcomes = []
     caller = threading.Thread(target=lambda: outcomes.extend(at_once(call)))
     caller.start()
-    wait_until(lambda: outcomes or waiting_for_the_standby(servers.primary), "it is answered, or waits for the standby")
-    if not made(servers.primary):
-        end_who_waits_for_the_standby(servers.primary)
-        wait_until(lambda: outcomes or waiting_for_the_standby(servers.primary), "it is answered, or waits again")
+    wait_until(lambda: outcomes or waiting_for_standby(servers.primary), "it is answered, or waits for the standby")
+    if not booked_on(servers.primary):
+        break_waiting_commit(servers.primary)
+        wait_until(lambda: outcomes or waiting_for_standby(servers.primary), "it is answered, or waits again")
     servers.primary.kill()
     servers.standby.server.start()
     servers.standby.promote()
@@ -268,50 +225,51 @@ def told_after_the_standby_took_over(servers, call):
     return outcomes
 
 
-def test_a_booking_whose_commit_broke_is_not_acknowledged_before_the_standby_has_it(stalled, book, slots):
-    """What only the primary has is lost with it, although everybody could see it there."""
-    told = told_after_the_standby_took_over(stalled, functools.partial(by_call, book, "book", slots[0], "r-1"))
-    assert told == [row["reference"] for row in made(stalled.standby).values()]
+def break_waiting_commit(node):
+    [pid] = waiting_for_standby(node)
+    with node.open() as admin:
+        admin.execute("SELECT pg_terminate_backend(%s)", [pid])
+    wait_until(lambda: booked_on(node), "the change is visible")
 
 
-def by_file(command, path, options, slot):
-    """Book with a file of one line, and return the reference that it was given."""
-    path.write_text(f"slot_id,name,email,request_id\n{slot},Pat,{slot}-r-1@x.de,r-1\n")
-    ran = command("book", "--from", path, *options, "--hold", 60, "-o", "json")
-    if ran.status == 0:
-        return ran.json[0]["reference"]
-    raise BookingError(ran.stderr)
+def test_booking_whose_commit_broke_is_not_acknowledged_before_the_standby_has_it(pair, open_clinic, slots):
+    session = open_clinic(pair.url, pool_size=16)
+    stop_standby(pair)
+    outcomes = result_after_failover(pair, partial(book, session, slots[0]))
+    assert outcomes == [row["reference"] for row in booked_on(pair.standby).values()]
 
 
 @pytest.mark.parametrize("options", [None, [], ["--atomic"]], ids=["command", "file", "atomic file"])
-def test_a_request_that_is_repeated_is_not_acknowledged_before_the_standby_has_its_booking(
-    stalled, command, environment, slots, tmp_path, options
+def test_repeated_request_is_not_acknowledged_before_the_standby_has_its_booking(
+    pair, command, environment, slots, tmp_path, options
 ):
-    patient = ["--name", "Pat", "--email", f"{slots[0]}-r-1@x.de", "--hold", "60", "--request-id", "r-1"]
-    settings = {**environment, "BOOKING_DATABASE_URL": stalled.url}
-    with subprocess.Popen([PROGRAM, "book", str(slots[0]), *patient], env=settings) as cut_off:
-        wait_until(lambda: waiting_for_the_standby(stalled.primary), "its COMMIT waits for the standby")
+    stop_standby(pair)
+    path = tmp_path / "bookings.csv"
+    path.write_text(f"slot_id,name,email,request_id\n{slots[0]},Pat,pat@example.org,r-1\n")
+    one = ["book", str(slots[0]), "--name", "Pat", "--email", "pat@example.org", "--request-id", "r-1", "-o", "json"]
+    with subprocess.Popen([PROGRAM, *one], env={**environment, "BOOKING_DATABASE_URL": pair.url}) as cut_off:
+        wait_until(lambda: waiting_for_standby(pair.primary), "its COMMIT waits for the standby")
         cut_off.kill()
-    end_who_waits_for_the_standby(stalled.primary)
-    again = functools.partial(by_command, command, "book", slots[0], "r-1")
-    if options is not None:
-        again = functools.partial(by_file, command, tmp_path / "wishes.csv", options, slots[0])
-    told = told_after_the_standby_took_over(stalled, again)
-    assert told == [row["reference"] for row in made(stalled.standby).values()]
+    break_waiting_commit(pair.primary)
+    again = one if options is None else ["book", "--from", path, *options, "-o", "json"]
+    [ran] = result_after_failover(pair, partial(command, *again))
+    assert ran.status == 0, ran
+    results = [ran.json] if options is None else ran.json
+    assert [row["reference"] for row in results] == [row["reference"] for row in booked_on(pair.standby).values()]
 
 
-def test_a_standby_that_has_not_taken_over_yet_is_waited_for(pair, slots, open_book, caplog):
-    """Where the address does not ask for a server that can be written to, or something before the two chooses one."""
+def test_standby_that_is_not_promoted_yet_is_waited_for(pair, slots, open_clinic, caplog):
+    """Where the address does not ask for a server that accepts writes, or a proxy chooses the server."""
     caplog.set_level("INFO", logger="booking")
-    book = open_book(pair.url.partition("?")[0], pool_size=0)
-    standby_is_not_heard(pair)
+    session = open_clinic(pair.url.partition("?")[0], pool_size=0)
+    ignore_standby(pair)
     outcomes = []
-    caller = threading.Thread(target=lambda: outcomes.extend(at_once(lambda: by_call(book, "book", slots[0], "r-1"))))
+    caller = threading.Thread(target=lambda: outcomes.extend(at_once(partial(book, session, slots[0]))))
     caller.start()
-    wait_until(lambda: waiting_for_the_standby(pair.primary), "its COMMIT waits for the standby")
-    wait_until(lambda: standby_has_everything(pair), "the standby has it")
+    wait_until(lambda: waiting_for_standby(pair.primary), "its COMMIT waits for the standby")
+    wait_until(lambda: is_replicated(pair), "the standby has it")
     pair.primary.kill()
-    wait_until(lambda: outcomes or "hot standby" in caplog.text, "it is answered, or has met the standby")
+    wait_until(lambda: outcomes or "hot standby" in caplog.text, "it is answered, or connects to the standby")
     pair.standby.promote()
     caller.join()
-    assert outcomes == [row["reference"] for row in made(pair.standby).values()]
+    assert outcomes == [row["reference"] for row in booked_on(pair.standby).values()]

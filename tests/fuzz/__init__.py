@@ -1,1 +1,1 @@
-"""Hostile input for every command: what comes out is held against what the product promises. `python -m tests.fuzz`."""
+"""Hostile input for every command, checked against what the product promises: `python -m tests.fuzz`."""

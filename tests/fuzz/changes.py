@@ -1,199 +1,231 @@
-"""What a command may change in the book: the rows that it is about, and nobody else's."""
+"""Which rows a command may change: those that its arguments name, with the values that were typed, and no others."""
 
+import contextlib
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
-from tests.fuzz.book import Row, Rows
-from tests.fuzz.lines import Input
+from booking_cli.domain.errors import InvalidInput
+from booking_cli.domain.patients import normalized, phone_digits
+from booking_cli.domain.validation import parse_email
+from tests.fuzz.database import Row, Rows
+from tests.fuzz.inputs import Input
 
-# How many rows of which table; a command that is not here reads, and may change nothing.
-SHAPES: dict[str, dict[tuple[str, str], tuple[float, float]]] = {
-    "doctors add": {("added", "doctors"): (1, 1)},
-    "doctors update": {("changed", "doctors"): (1, 1)},
-    "doctors delete": {("removed", "doctors"): (1, 1)},
-    "slots add": {("added", "slots"): (1, 1)},
-    "slots bulk": {("added", "slots"): (0, inf)},
-    "slots delete": {("removed", "slots"): (1, 1)},
-    "book": {("added", "bookings"): (0, 1), ("added", "booking_history"): (0, 2), ("changed", "bookings"): (0, 1)},
-    "confirm": {("changed", "bookings"): (0, 1), ("added", "booking_history"): (0, 1)},
-    "cancel": {("changed", "bookings"): (0, 1), ("added", "booking_history"): (0, 1)},
-    "expire": {("changed", "bookings"): (0, inf), ("added", "booking_history"): (0, inf)},
-    "clinic set": {("changed", "clinic"): (1, 1)},
+_COUNTS = {"1": (1, 1), "?": (0, 1), "*": (0, inf)}
+# How many rows (1, ? or *) of which table each command adds (+), changes (~) or removes (-). Other commands only read.
+_ALLOWED = {
+    "doctors add": "1+doctors",
+    "doctors update": "1~doctors",
+    "doctors delete": "1-doctors",
+    "slots add": "1+slots",
+    "slots bulk": "*+slots",
+    "slots delete": "1-slots",
+    "patients add": "1+patients",
+    "patients update": "1~patients 1+patient_history",
+    "patients merge": "1-patients 1~patients *+patient_history *~patient_history *~bookings",
+    "book": "?+bookings ?+patients *+booking_history *~bookings",
+    "confirm": "?~bookings ?+booking_history",
+    "cancel": "?~bookings ?+booking_history",
+    "expire": "*~bookings *+booking_history",
+    "clinic set": "1~clinic",
 }
-_STATE = {"status", "confirmed_at", "cancelled_at", "failed_at", "reason", "version"}
-_STEPS = {("PENDING", "CONFIRMED"), ("PENDING", "CANCELLED"), ("CONFIRMED", "CANCELLED"), ("PENDING", "FAILED")}
-_BECOMES = {"confirm": "CONFIRMED", "cancel": "CANCELLED", "expire": "FAILED", "book": "FAILED"}
-_COLUMNS = {"slot": "slot_id", "name": "patient_name", "phone": "patient_phone", "request_id": "request_id"}
+_TRANSITIONS = {("PENDING", "CONFIRMED"), ("PENDING", "CANCELLED"), ("CONFIRMED", "CANCELLED"), ("PENDING", "FAILED")}
+_RESULTS = {"confirm": "CONFIRMED", "cancel": "CANCELLED", "expire": "FAILED", "book": "FAILED"}
+_STATE_COLUMNS = {"status", "confirmed_at", "cancelled_at", "failed_at", "reason", "version"}
+_COMPUTED = {"version", "updated_at", "name_key", "contact_key", "numbers"}
 
 
-@dataclass(frozen=True)
-class Change:
-    """A row that was added, removed or changed; `old` or `new` is None where there was or is none."""
+class Change(NamedTuple):
+    """A row that was added (+), changed (~) or removed (-): the change with its table, the columns, and the row."""
 
-    kind: str
-    table: str
-    old: Row | None
-    new: Row | None
-
-    @property
-    def columns(self) -> set[str]:
-        return {name for name in self.new or () if self.old and self.new and self.old.get(name) != self.new[name]}
+    what: str
+    columns: set[str]
+    old: Row
+    new: Row
+    row: Row
 
 
 def changes(before: Rows, after: Rows) -> list[Change]:
-    """Return what is different, row by row."""
-    if before is after:
-        return []
+    """Return what differs between two states of the database."""
     found = []
-    for table in after:
+    for table in () if before is after else after:
         for key in before[table].keys() | after[table].keys():
-            old, new = before[table].get(key), after[table].get(key)
+            old, new = before[table].get(key, {}), after[table].get(key, {})
             if old != new:
-                found.append(Change("added" if old is None else "changed" if new else "removed", table, old, new))
+                kind, columns = (
+                    "~" if old and new else "+" if new else "-",
+                    {name for name in new if old.get(name) != new[name]},
+                )
+                found.append(Change(kind + table, columns if old else set(), old, new, new or old))
     return found
 
 
-def wrong_changes(tried: Input, status: int, made: list[Change]) -> Iterator[str]:
-    """Say what was changed that should not have been, and what was not that should."""
-    if status != 0:
+def wrong_changes(tried: Input, status: int, made: list[Change], after: Rows) -> Iterator[str]:
+    """Yield what a command changed that it must not change, and what it did not change that it must."""
+    yield from _wrong_transitions(tried, made)
+    if tried.is_import or tried.called == "patients merge":  # these release all lapsed holds first
+        made = [c for c in made if "FAILED" not in (c.row.get("status"), c.row.get("to_status"))]
+    counts = Counter(change.what for change in made)
+    if status != 0 and (not tried.is_import or "--atomic" in tried.argv):
         if made:
-            yield f"it ended with {status} and changed {_counted(made)}"
+            yield f"exit status {status}, and changes: {dict(counts)}"
         return
-    counts = Counter((change.kind, change.table) for change in made)
-    shape = SHAPES.get(tried.called, {})
-    if tried.typed is None:  # it may have asked for help
-        shape = {what: (0, most) for what, (_, most) in shape.items()}
-    if tried.flag("--dry-run"):
-        shape = {}
-    for what in counts.keys() | shape.keys():
-        least, most = shape.get(what, (0, 0))
-        if not least <= counts[what] <= most:
-            yield f"{tried.path} {what[0]} {counts[what]} rows of {what[1]}, not {least} to {most}"
-    yield from _histories(made)
-    if tried.typed is not None:
-        yield from _meant(tried, made)
+    words = [] if "--dry-run" in tried.argv else _ALLOWED.get(tried.called, "").split()
+    allowed = {word[1:]: _COUNTS["*" if tried.is_import else word[0]] for word in words}
+    for what in counts.keys() | allowed.keys():
+        least, most = allowed.get(what, (0, 0))
+        # A mutated command line can be a call for help.
+        if not (least if tried.arguments is not None else 0) <= counts[what] <= most:
+            yield f"{tried.path} made {counts[what]} changes {what}, not {least} to {most}"
+    if tried.arguments is not None:
+        yield from _wrong_bookings(tried, status, made, after)
+        yield from _wrong_rows(tried, made)
+        if tried.path in ("confirm", "cancel") and not counts["~bookings"] and tried.value("request_id") is None:
+            yield f"exit status 0 of {tried.path}, and no booking was changed"
 
 
-def _histories(made: list[Change]) -> Iterator[str]:
-    """A booking changes by one legal step, and its history says so; the history itself only grows."""
-    entries = {c.new["booking_id"]: c.new for c in made if c.table == "booking_history" and c.new}
-    for change in made:
-        if change.table == "booking_history" and change.kind != "added":
-            yield "a line of the history was changed or removed"
-        if change.table != "bookings" or change.new is None:
+def _wrong_transitions(tried: Input, made: list[Change]) -> Iterator[str]:
+    """A booking changes by one legal transition, and its history records it; the history itself only grows."""
+    entries = {change.new["booking_id"]: change.new for change in made if change.what == "+booking_history"}
+    for what, columns, old, new, _ in made:
+        changed = columns - ({"patient_id"} if tried.called == "patients merge" else set())
+        if what not in ("+bookings", "~bookings") or (old and not changed):
             continue
-        old, new = change.old, change.new
-        entry = entries.pop(new["id"], None)
-        step = (old and old["status"], new["status"])
-        if entry is None or (entry["from_status"], entry["to_status"]) != step:
-            yield f"the history of booking {new['id']} does not tell its step {step}"
-        elif old and entry["reason"] != new["reason"]:
-            yield f"the history of booking {new['id']} has another reason"
-        if old and (step not in _STEPS or new["version"] != old["version"] + 1 or not change.columns <= _STATE):
-            yield f"booking {new['id']} went {step} and changed {change.columns}"
-        if old and old["status"] == "PENDING":
+        entry, transition = entries.pop(new["id"], {}), (old.get("status"), new["status"])
+        if (entry.get("from_status"), entry.get("to_status"), entry.get("reason")) != (*transition, new["reason"]):
+            yield f"the history of booking {new['id']} does not record {transition}, {new['reason']!r}"
+        legal = transition in _TRANSITIONS and new["version"] == old["version"] + 1 and changed <= _STATE_COLUMNS
+        if old and not legal:
+            yield f"booking {new['id']} went {transition} and changed {changed}"
+        elif old and old["status"] == "PENDING":
             lapsed = old["hold_expires_at"] <= (new["confirmed_at"] or new["cancelled_at"] or new["failed_at"])
             if lapsed != (new["status"] == "FAILED"):
-                yield f"the hold of booking {new['id']} had {'' if lapsed else 'not '}lapsed, and it is {new['status']}"
+                yield f"booking {new['id']} is {new['status']}, and its hold had {'' if lapsed else 'not '}lapsed"
     if entries:
-        yield f"the history got lines for bookings that did not change: {sorted(entries)}"
+        yield f"the history has entries for bookings that did not change: {sorted(entries)}"
 
 
-def _meant(tried: Input, made: list[Change]) -> Iterator[str]:
-    """What was changed is what was typed: the record that was named, and the values letter by letter."""
-    for change in made:
-        row: Row = change.new or change.old or {}
-        match change.table, change.kind:
-            case "bookings", "changed":
-                if tried.path in ("confirm", "cancel") and not is_booking(tried.value("booking") or "", row):
-                    yield f"booking {row['id']} ({row['reference']}) is not the one that was named"
-                if row["status"] != _BECOMES.get(tried.path):
-                    yield f"{tried.path} made booking {row['id']} {row['status']}"
-                if tried.path == "book" and not same_number(tried.value("slot"), row["slot_id"]):
-                    yield f"booking {row['id']} of another slot was changed"
-                if tried.path == "cancel":
-                    yield from _letter_by_letter(tried, row, {"reason": "reason"})
-            case "bookings", "added":
-                if not same_number(tried.value("slot"), row["slot_id"]):
-                    yield f"slot {row['slot_id']} was booked, another was meant"
-                yield from _letter_by_letter(tried, row, {k: v for k, v in _COLUMNS.items() if k != "slot"})
-                yield from _email(tried, row["patient_email"])
-            case "booking_history", "added" if tried.path in ("confirm", "cancel") and "request_id" in row:
-                yield from _letter_by_letter(tried, row, {"request_id": "request_id"})
-            case "doctors", "added" | "changed":
-                yield from _letter_by_letter(tried, row, {n: n for n in ("name", "specialization", "phone")})
-                yield from _email(tried, row["email"])
-                given = {part.name for part in tried.typed or ()} | {"version", "updated_at"}
-                if change.kind == "changed" and not change.columns <= given:
-                    yield f"{change.columns - given} of doctor {row['id']} changed, and was not given"
-            case "clinic", _:
-                yield from _letter_by_letter(tried, row, {"name": "name", "timezone": "timezone"})
-                given = {"hold_minutes" if part.name == "hold" else part.name for part in tried.typed or ()}
-                if not change.columns <= given | {"updated_at"}:
-                    yield f"{change.columns - given} of the clinic changed, and was not given"
-            case "slots", "added":
-                if not is_doctor(tried.value("doctor") or "", row["doctor_id"], None):
-                    yield f"doctor {row['doctor_id']} got a slot, and was not named"
-            case "slots", "removed":
-                if not same_number(tried.value("slot"), row["id"]):
-                    yield f"slot {row['id']} was deleted, and was not named"
-        old = change.old if change.table == "doctors" else None
-        if old and not is_doctor(tried.value("doctor") or "", old["id"], old["email"]):
-            yield f"doctor {old['id']} is not the one that was named"
-    done = Counter(change.table for change in made)
-    if tried.path in ("confirm", "cancel") and not done["bookings"] and tried.value("request_id") is None:
-        yield f"{tried.path} ended well and changed no booking"
-    # A file that is tried here has nothing in it.
-    of_one = tried.value("request_id") is None and tried.value("path") is None
-    if tried.path == "book" and not done["bookings"] and of_one:
-        yield "book ended well and booked nothing"
-
-
-def _letter_by_letter(tried: Input, row: Row, columns: dict[str, str]) -> Iterator[str]:
-    for name, column in columns.items():
-        typed = tried.value(name)
-        if typed is not None and (row[column] or "") != typed.strip():
-            yield f"{column} is {row[column]!r}, and {typed.strip()!r} was typed"
-
-
-def _email(tried: Input, stored: str) -> Iterator[str]:
-    typed = tried.value("email")
-    if typed is None:
+def _wrong_bookings(tried: Input, status: int, made: list[Change], after: Rows) -> Iterator[str]:
+    """Each new booking, and each new patient, is one of those that were requested, exactly as typed."""
+    requests = tried.requests()
+    if tried.path != "book" or requests is None:
         return
-    local, _, domain = typed.strip().rpartition("@")
-    stored_local, _, stored_domain = stored.rpartition("@")
-    same_domain = domain.lower() == stored_domain or not domain.isascii() or "xn--" in domain.lower()
-    if unicodedata.normalize("NFC", local) != stored_local or not same_domain:
-        yield f"email is {stored!r}, and {typed!r} was typed"
+    unmet = list(requests)
+    added = [change.new for change in made if change.what == "+bookings"]
+    for row in added:
+        patient = after["patients"].get(row["patient_id"])
+        match = next((r for r in unmet if same_number(r["slot_id"], row["slot_id"]) and _is_for(r, patient)), None)
+        if match is None or (match.get("request_id", "").strip() or row["request_id"]) != row["request_id"]:
+            yield f"booking {row['id']} of slot {row['slot_id']} for {patient and patient['name']!r} was not requested"
+        else:
+            unmet.remove(match)
+    # A booking releases the lapsed holds of its slot and of its patient.
+    related = {(name, row[name]) for row in added for name in ("slot_id", "patient_id")}
+    for change in made:
+        row = change.row
+        if change.what == "+patients" and not any(_has_typed(request, row) for request in requests):
+            yield f"patient {row['name']!r}, {row['email']!r}, {row['phone']!r} was not typed"
+        if change.what == "~bookings" and not related & row.items():
+            yield f"booking {row['id']} of another slot and patient was changed"
+    if status == 0 and len(added) < sum(not request.get("request_id", "").strip() for request in requests):
+        yield f"exit status 0, and {len(added)} of {len(requests)} requests were booked"
+
+
+def _wrong_rows(tried: Input, made: list[Change]) -> Iterator[str]:
+    """What was changed is the record that was named, and its values are those that were typed."""
+    given = {argument.name for argument in tried.arguments or ()}
+    into = {change.new["id"] for change in made if change.what == "~patients"}
+    for what, columns, old, _, row in made:
+        subject, named, typed, allowed = old or row, True, ("name", "phone", "email"), given
+        match what, tried.path:
+            case "~bookings", "confirm" | "cancel":
+                named, typed, allowed = is_booking(tried.value("booking"), row), ("reason",), columns
+            case "~bookings", "patients merge":
+                named, typed, allowed = row["patient_id"] in into, (), {"patient_id"}
+            case "+booking_history", "confirm" | "cancel":
+                typed = ("request_id",)
+            case "+doctors" | "~doctors" | "-doctors", _:
+                named, typed = not old or is_doctor(tried.value("doctor"), subject), (*typed, "specialization")
+            case "+patients" | "~patients", "patients add" | "patients update":
+                named, typed = not old or is_patient(tried.value("patient"), subject), (*typed, "note")
+            case "~patients" | "-patients", "patients merge":
+                named = is_patient(tried.value("into" if what[0] == "~" else "patient"), subject)
+                typed, allowed = (), {"email", "phone", "note"}
+            case "~clinic", _:
+                typed, allowed = ("name", "timezone"), given | ({"hold_minutes"} if "hold" in given else set())
+            case "+slots", _:
+                named, typed = is_doctor(tried.value("doctor"), {"id": row["doctor_id"]}), ()
+            case "-slots", _:
+                named, typed = same_number(tried.value("slot"), row["id"]), ()
+            case _:
+                typed, allowed = (), columns
+        if not named:
+            yield f"{what} {row['id']} is not what was named"
+        if not columns <= allowed | _COMPUTED:
+            yield f"{columns - allowed} of {what} {row['id']} changed, and was not given"
+        if what == "~bookings" and tried.path in _RESULTS and row["status"] != _RESULTS[tried.path]:
+            yield f"{tried.path} made booking {row['id']} {row['status']}"
+        for column in typed:
+            text, stored = tried.value(column), row[column]
+            same = (
+                same_email(text or "", stored, exact=True)
+                if column == "email"
+                else (text or "").strip() == (stored or "")
+            )
+            if text is not None and not same:
+                yield f"{column} is {stored!r}, and {text!r} was typed"
+
+
+def _has_typed(request: dict[str, str], patient: Row) -> bool:
+    name, phone = (request.get(column, "").strip() for column in ("name", "phone"))
+    same = (name, phone) == (patient["name"], patient["phone"] or "")
+    return same and same_email(request.get("email", ""), patient["email"], exact=True)
+
+
+def _is_for(request: dict[str, str], patient: Row | None) -> bool:
+    """Return whether a request is for a patient, given by a key, or by name and contact."""
+    if patient is None or "patient" in request:
+        return patient is not None and is_patient(request["patient"], patient)
+    if normalized(request.get("name", "")) != normalized(patient["name"]):
+        return False
+    if request.get("email", "").strip():
+        return same_email(request["email"], patient["email"])
+    return phone_digits(request.get("phone", "")) == phone_digits(patient["phone"] or "")
 
 
 def same_number(typed: str | None, number: Any) -> bool:
-    """Tell whether a number was typed, in the digits that everybody knows."""
-    return bool(typed is not None and re.fullmatch("[0-9]+", typed.strip()) and int(typed.strip()) == number)
+    """Return whether a number was typed, in ASCII digits."""
+    digits = (typed or "").strip().lstrip("0")
+    return digits == str(number)
 
 
-def is_booking(typed: str, row: Row) -> bool:
-    """Tell whether a booking was named, by its number or by its reference."""
-    typed = typed.strip()
-    plain = typed.upper().replace("-", "").replace(" ", "").replace("I", "1").replace("L", "1")
+def same_email(typed: str, stored: str | None, *, exact: bool = False) -> bool:
+    """Return whether an email address was typed; `exact` in the letter case in which it is stored."""
+    with contextlib.suppress(InvalidInput):
+        email, stored = parse_email(typed) if typed.strip() else "", stored or ""
+        return email == stored if exact else normalized(email) == normalized(stored)
+    return False
+
+
+def is_booking(typed: str | None, row: Row) -> bool:
+    """Return whether a booking was named, by its number or its reference."""
+    typed = (typed or "").strip()
+    plain = re.sub("[IL]", "1", re.sub("[- ]", "", typed).upper())
     return same_number(typed, row["id"]) or (typed.isascii() and plain == row["reference"].replace("-", ""))
 
 
-def is_doctor(typed: str, number: int, email: str | None) -> bool:
-    """Tell whether a doctor was named; an address is compared where it is known, and not letter by letter."""
-    if "@" not in typed:
-        return same_number(typed, number)
-    if email is None:
-        return True
-    (local, _, domain), (stored_local, _, stored_domain) = typed.strip().rpartition("@"), email.rpartition("@")
-    same_domain = domain.lower() == stored_domain.lower() or not domain.isascii() or "xn--" in domain.lower()
-    return same_domain and unicodedata.normalize("NFC", local).lower() == stored_local.lower()
+def is_doctor(typed: str | None, row: Row) -> bool:
+    """Return whether a doctor was named, by number or, where it is in the row, by email address."""
+    if "@" in (typed or ""):
+        return "email" not in row or same_email(typed or "", row["email"])
+    return same_number(typed, row["id"])
 
 
-def _counted(made: list[Change]) -> str:
-    return ", ".join(f"{n} of {what}" for what, n in Counter(f"{c.table} ({c.kind})" for c in made).items())
+def is_patient(typed: str | None, row: Row) -> bool:
+    """Return whether a patient was named, by number, email address or phone number."""
+    if "@" in (typed or ""):
+        return same_email(typed or "", row["email"])
+    digits = phone_digits(typed or "")
+    return any(same_number(typed, number) for number in row["numbers"]) or digits == phone_digits(row["phone"] or "x")

@@ -1,16 +1,23 @@
-"""The wheel, installed with what it says it needs and nothing else, works in an empty folder."""
+"""The wheel, installed with the packages that it requires and no others, works in an empty folder."""
 
 import subprocess
 import sys
 import venv
 import zipfile
-from importlib.metadata import distribution
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def run(*command, **options):
+    """Run a command that must succeed, and return what it prints."""
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +31,32 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """The folder of the programs of a new environment with the wheel, and with links to what it needs."""
-    place = tmp_path_factory.mktemp("environment")
-    venv.create(place)
-    [packages] = place.glob("lib/python*/site-packages")
-    python = place / "bin" / "python"
+    """The folder of the programs of a new environment with the wheel, and links to the packages that it requires."""
+    environment = tmp_path_factory.mktemp("environment")
+    venv.create(environment)
+    python = environment / "bin" / "python"
     run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel)
-    for top in needed_by("booking-cli"):
-        (packages / top.name).symlink_to(top)
+    [packages] = environment.glob("lib/python*/site-packages")
+    [booking] = metadata.distributions(name="booking-cli", path=[str(packages)])
+    for path in required_paths(booking.requires or []):
+        (packages / path.name).symlink_to(path)
     return python.parent
+
+
+def required_paths(requirements):
+    """Return the top-level files and folders of the required distributions, and of those that they require."""
+    left, seen, paths = [(text, "") for text in requirements], set(), set()
+    while left:
+        text, extra = left.pop()
+        requirement = Requirement(text)
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        found = metadata.distribution(requirement.name)
+        paths |= {Path(str(found.locate_file(file.parts[0]))) for file in found.files or []}
+        for wanted in {"", *requirement.extras} - {extra for name, extra in seen if name == requirement.name}:
+            seen.add((requirement.name, wanted))
+            left += [(below, wanted) for below in found.requires or []]
+    return {path for path in paths if path.name not in ("..", "__pycache__")}
 
 
 @pytest.fixture
@@ -42,16 +66,14 @@ def empty_folder(tmp_path):
     return folder
 
 
-def test_the_sql_is_in_the_wheel(wheel):
+def test_wheel_has_all_sql_files(wheel):
     with zipfile.ZipFile(wheel) as archive:
         packed = {name.removeprefix("booking_cli/") for name in archive.namelist() if name.endswith(".sql")}
-    in_checkout = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "sql").rglob("*.sql")}
-    assert packed == in_checkout
-    assert any(name.startswith("sql/migrations/") for name in packed)
-    assert any(name.startswith("sql/queries/") for name in packed)
+    assert packed == {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "sql").rglob("*.sql")}
+    assert {name.split("/")[1] for name in packed} == {"migrations", "queries", "roles"}
 
 
-def test_the_wheel_brings_the_package_its_license_and_nothing_else(wheel):
+def test_wheel_has_the_package_its_license_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"booking_cli"}
@@ -59,7 +81,7 @@ def test_the_wheel_brings_the_package_its_license_and_nothing_else(wheel):
     assert not [name for name in names if "__pycache__" in name or ".env" in name]
 
 
-def test_the_installed_program_sets_up_a_database_and_books(installed, environment, empty_folder, empty_url):
+def test_installed_program_sets_up_a_database_and_books(installed, environment, empty_folder, empty_url):
     def booking(*arguments):
         settings = {**environment, "BOOKING_DATABASE_URL": empty_url}
         return run(installed / "booking", *arguments, cwd=empty_folder, env=settings)
@@ -73,48 +95,18 @@ def test_the_installed_program_sets_up_a_database_and_books(installed, environme
     assert list(empty_folder.iterdir()) == []
 
 
-def test_the_installed_package_is_the_wheels_and_not_the_checkouts(installed, environment, empty_folder):
-    where = "import booking_cli; from booking_cli.db import queries; print(booking_cli.__file__); print(queries.sql_folder())"
-    places = run(installed / "python", "-c", where, cwd=empty_folder, env=environment).split()
-    for place in places:
-        assert Path(place).is_relative_to(installed.parent)
+def test_installed_program_uses_its_own_package_and_not_the_checkout(installed, environment, empty_folder):
+    code = "import booking_cli; from booking_cli.db import queries; print(booking_cli.__file__); print(queries.sql_folder())"
+    for path in run(installed / "python", "-c", code, cwd=empty_folder, env=environment).split():
+        assert Path(path).is_relative_to(installed.parent)
 
 
-def test_without_the_extra_the_program_says_how_to_get_a_database(installed, environment, empty_folder):
-    done = subprocess.run(
-        [installed / "booking", "doctors", "list"],
-        cwd=empty_folder,
-        env={**environment, "BOOKING_DATABASE_URL": "", "BOOKING_DATA_DIR": "data"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (5, "")
+@pytest.mark.parametrize("command", ["doctors list", "db start", "db url", "db migrate"])
+def test_installed_program_without_the_extra_says_how_to_get_a_database(installed, environment, empty_folder, command):
+    settings = {**environment, "BOOKING_DATABASE_URL": "", "BOOKING_DATA_DIR": "data"}
+    words = [installed / "booking", *command.split()]
+    done = subprocess.run(words, cwd=empty_folder, env=settings, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (5, "", 1)
+    assert "BOOKING_DATABASE_URL" in done.stderr
     assert "pip install 'booking-cli[embedded]'" in done.stderr
-
-
-def run(*command, **options):
-    """Run a command that must succeed, and return what it prints."""
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, **options)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def needed_by(name):
-    """Return the files and folders at the top of what a distribution needs, and what that needs, without its extras."""
-    seen, left, found = {name}, [(name, "")], set()
-    while left:
-        one, extra = left.pop()
-        for text in distribution(one).requires or []:
-            requirement = Requirement(text)
-            if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
-                continue
-            for wanted in ("", *requirement.extras):
-                key = requirement.name + (f"[{wanted}]" if wanted else "")
-                if key not in seen:
-                    seen.add(key)
-                    left.append((requirement.name, wanted))
-            files = distribution(requirement.name).files or []
-            tops = {file.parts[0] for file in files} - {"..", "__pycache__"}
-            found |= {Path(str(distribution(requirement.name).locate_file(top))) for top in tops}
-    return sorted(found)
+    assert list(empty_folder.iterdir()) == []

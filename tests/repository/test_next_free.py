@@ -1,4 +1,4 @@
-"""The next free slots of a specialization are looked for in two ways, and are the same as by going through all slots."""
+"""The next free slots of a specialization, found in one of two ways, are those of a search through all slots."""
 
 import datetime as dt
 
@@ -6,9 +6,9 @@ import pytest
 
 from booking_cli.repository import slots
 
-# Eight doctors, of whom one is not active; slots in three years of days, more than are looked through first. Those in Heart are
-# booked out for a long time, those in Bones for a while; of the others every third slot is taken, in one way or another.
-BOOK = """
+# Eight doctors, one of them inactive; slots on a thousand days, more than the first of the two ways reads. Heart is fully booked
+# for 800 days, Bones for 200; of the other slots every third has a booking in some state.
+SCHEDULE = """
     INSERT INTO doctors (name, specialization, email, active)
     SELECT 'Doctor ' || n, (ARRAY['Skin', 'Heart', 'Bones', 'skin'])[1 + n % 4], n || '@x.de', n <> 8
     FROM generate_series(1, 8) n;
@@ -16,9 +16,9 @@ BOOK = """
     SELECT d.id, t, t + interval '30 minutes'
     FROM generate_series(now() - interval '1 hour', now() + interval '1000 days', interval '1 day') t, doctors d
     ORDER BY random();
-    INSERT INTO bookings (reference, slot_id, patient_name, patient_email, request_id, status, hold_expires_at,
-                          confirmed_at, cancelled_at, failed_at)
-    SELECT md5(s.id::text), s.id, 'Pat', 'pat@x.de', s.id, state,
+    INSERT INTO bookings (reference, slot_id, patient_id, starts_at, ends_at, overlap_allowed, request_id, status,
+                          hold_expires_at, confirmed_at, cancelled_at, failed_at)
+    SELECT md5(s.id::text), s.id, public.make_patient('Pat', 'pat@x.de'), s.starts_at, s.ends_at, true, s.id, state,
            CASE state WHEN 'PENDING' THEN now() + (CASE WHEN s.id % 2 = 0 THEN 1 ELSE -1 END) * interval '1 hour' END,
            CASE state WHEN 'CONFIRMED' THEN now() END, CASE state WHEN 'CANCELLED' THEN now() END,
            CASE state WHEN 'FAILED' THEN now() END
@@ -29,21 +29,12 @@ BOOK = """
         WHEN d.specialization = 'Bones' AND s.starts_at < now() + interval '200 days' THEN 'CONFIRMED'
         WHEN s.id % 3 = 0 THEN (ARRAY['CONFIRMED', 'PENDING', 'CANCELLED', 'FAILED'])[1 + s.id / 3 % 4] END AS state) chosen
     WHERE state IS NOT NULL"""
-
-
 FREE = """
     SELECT s.id FROM slots s JOIN doctors d ON d.id = s.doctor_id
     WHERE d.active AND lower(d.specialization) = lower(%s) AND s.starts_at >= %s AND s.starts_at < %s
       AND s.id NOT IN (SELECT slot_id FROM bookings WHERE status = 'CONFIRMED'
                        OR status = 'PENDING' AND hold_expires_at > now())
     ORDER BY s.starts_at, s.id"""
-
-
-@pytest.fixture
-def full_book(sql, opened):
-    for statement in BOOK.split(";"):
-        sql(statement)
-    return opened
 
 
 @pytest.mark.parametrize(
@@ -54,19 +45,12 @@ def full_book(sql, opened):
         *[("Bones", 20, 1000), ("bones", 300, 400), ("Eyes", 20, 1000)],
     ],
 )
-def test_the_next_free_slots_are_those_that_a_search_through_all_would_find(
-    full_book, sql, specialization, limit, days
-):
-    end = full_book.now + dt.timedelta(days=days)
-    found = slots.listing(
-        full_book,
-        doctor_id=None,
-        specialization=specialization,
-        starts_from=full_book.now,
-        starts_before=end,
-        status="free",
-        limit=limit,
-    )
-    expected = [row["id"] for row in sql(FREE, specialization, full_book.now, end)]
+def test_next_free_slots_of_a_specialization_are_those_of_a_full_search(opened, sql, specialization, limit, days):
+    for statement in SCHEDULE.split(";"):
+        sql(statement)
+    end = opened.now + dt.timedelta(days=days)
+    wanted = {"specialization": specialization, "starts_from": opened.now, "starts_before": end, "limit": limit}
+    found = slots.list_slots(opened, doctor_id=None, status="free", **wanted)
+    expected = [row["id"] for row in sql(FREE, specialization, opened.now, end)]
     assert [slot.id for slot in found] == expected[: limit + 1]
     assert {slot.status for slot in found} <= {"free"}

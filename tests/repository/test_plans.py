@@ -1,4 +1,4 @@
-"""In a book of some size, nothing that somebody waits for reads a whole table: each named query is asked for its plan."""
+"""In a large database, no query of a command that an operator waits for reads a whole table: its plan is checked."""
 
 import datetime as dt
 import json
@@ -8,83 +8,95 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from booking_cli.repository.verify import CHECKS
-from tests.bench.ground import fill
-from tests.bench.raw import written_out
-from tests.unit.test_queries import NAMES
+from booking_cli.db import queries
+from tests.bench.fixtures import fill
+from tests.bench.raw_sql import with_literals
 
 SLOTS = 100_000
-BIG_TABLES = {"slots", "bookings", "booking_history"}
-# What is about the whole book must read it, and is given the time for it.
-ABOUT_THE_WHOLE_BOOK = {
-    "stats.overall",
-    "stats.by_doctor",
-    "stats.by_day",
-    "db.sizes",
-    *(f"verify.{name}" for name in CHECKS),
-}
-# A thousand patients at once are so many in a book of this size that to read it whole is the faster way.
-ABOUT_MANY_PATIENTS = {"batches.find_overlaps"}
+LARGE_TABLES = {"slots", "patients", "bookings", "booking_history"}
 NOW = dt.datetime.now(dt.UTC)
-DAY = {"starts_from": NOW, "starts_before": NOW + dt.timedelta(days=1)}
-ANY_TIME = {"starts_from": None, "starts_before": None}
+TOMORROW = NOW + dt.timedelta(days=1)
+DAY = {"starts_from": NOW, "starts_before": TOMORROW}
 FROM_NOW = {"starts_from": NOW, "starts_before": None}
-NO_SLOT_FILTER = {"doctor_id": None, "specialization": None, "status": "free", "limit": 200, **FROM_NOW}
-NO_FILTER = {"doctor_id": None, "email": None, "status": None, "limit": 200, **ANY_TIME}
-PATIENT = {"patient_name": "Patient 7", "patient_email": "patient7@example.org", "patient_phone": None}
+FREE_SLOTS = {"doctor_id": None, "specialization": None, "status": "free", "limit": 200, **FROM_NOW}
+ANY_BOOKING = {
+    "doctor_id": None,
+    "patient_ids": None,
+    "statuses": None,
+    "limit": 200,
+    "starts_from": None,
+    "starts_before": None,
+}
 BY_NUMBER = {"id": 7, "reference": None}
 BY_REFERENCE = {"id": None, "reference": "K7QF-2M9T"}
 CHANGE = {"request_id": "r-1", "actor": "tester"}
-EPOCHS = {"epochs": [int(NOW.timestamp()) + 86_400 + 1800 * number for number in range(16)]}
-LINES = json.dumps(
-    [
-        {"slot_id": number, "name": "Pat", "email": f"{number}@x.de", "request_id": f"r-{number}", "confirm": False}
-        for number in range(1, 1001)
-    ]
-)
+NEW_SLOTS = {"doctor_id": 3, "minutes": 30, "epochs": [int(TOMORROW.timestamp()) + 1800 * n for n in range(16)]}
+ANY_PATIENT = {"id": None, "contact_key": None, "phone_digits": None, "limit": 6}
+KEY = {"name_key": "patient 7", "contact_key": "patient7@example.org"}
+PATIENT = {"id": 7, "name": "Patient 7", "email": "patient7@example.org", "phone": None, "note": None, **KEY}
+FORMER = {"former_id": 7, "former_name_key": "patient 7", "former_contact_key": "patient7@example.org"}
+PATIENT_CHANGE = {**PATIENT, **FORMER, "actor": "tester", "change": "updated", "details": ""}
+
+
+def requests(count, **given):
+    """Return the parameters of a chunk of bookings."""
+    rows = [{"line": n, "slot_id": n, "reference": f"x{n}", "request_id": f"r-{n}", **given} for n in range(count)]
+    return {"requests": [json.dumps(row) for row in rows], "actor": "tester"}
+
+
+NEW_PATIENT = {"name": "Pat", "email": "pat@x.de", "name_key": "pat", "contact_key": "pat@x.de"}
 QUERIES = [
     ("slots.find", {"id": 7}),
-    ("slots.list_free", NO_SLOT_FILTER),
-    ("slots.list_free", {**NO_SLOT_FILTER, "doctor_id": 3, **DAY}),
-    ("slots.list_free", {**NO_SLOT_FILTER, "doctor_id": 3}),
-    ("slots.list", {**NO_SLOT_FILTER, "status": "all"}),
-    ("slots.list", {**NO_SLOT_FILTER, "status": "booked", "doctor_id": 3}),
-    ("slots.list", {**NO_SLOT_FILTER, "status": "all", **DAY}),
-    ("slots.next_free", {**NO_SLOT_FILTER, "specialization": "Cardiology", "limit": 20}),
-    ("slots.next_free", {**NO_SLOT_FILTER, "specialization": "Oncology", "limit": 20}),
-    ("slots.add", {"doctor_id": 3, "starts_at": NOW + dt.timedelta(days=1), "minutes": 30}),
-    ("slots.why_not_added", {"doctor_id": 3, "starts_at": NOW + dt.timedelta(days=1), "minutes": 30}),
-    ("slots.bulk_add", {"doctor_id": 3, "minutes": 30, **EPOCHS}),
-    ("slots.bulk_add_around", {"doctor_id": 3, "minutes": 30, **EPOCHS}),
-    ("slots.bulk_outlook", {"doctor_id": 3, "minutes": 30, "starts": [NOW + dt.timedelta(days=1)]}),
+    ("slots.list_free", FREE_SLOTS),
+    ("slots.list_free", {**FREE_SLOTS, "doctor_id": 3, **DAY}),
+    ("slots.list_free", {**FREE_SLOTS, "doctor_id": 3}),
+    ("slots.list", {**FREE_SLOTS, "status": "all"}),
+    ("slots.list", {**FREE_SLOTS, "status": "booked", "doctor_id": 3}),
+    ("slots.list", {**FREE_SLOTS, "status": "all", **DAY}),
+    ("slots.next_free", {**FREE_SLOTS, "specialization": "Cardiology", "limit": 20}),
+    ("slots.next_free", {**FREE_SLOTS, "specialization": "Oncology", "limit": 20}),
+    ("slots.add", NEW_SLOTS),
+    ("slots.preview", NEW_SLOTS),
+    ("slots.find_overlap", {"doctor_id": 3, "minutes": 30, "starts_at": TOMORROW}),
     ("slots.delete", {"id": 7}),
     ("slots.count_bookings", {"id": 7}),
     ("bookings.find", BY_NUMBER),
     ("bookings.find", BY_REFERENCE),
-    ("bookings.list", NO_FILTER),
-    ("bookings.list", {**NO_FILTER, **DAY}),
-    ("bookings.list", {**NO_FILTER, "email": "patient7@example.org"}),
-    ("bookings.list", {**NO_FILTER, "doctor_id": 3, **FROM_NOW}),
-    ("bookings.find_request", {"request_id": "r-1"}),
+    ("bookings.list", ANY_BOOKING),
+    ("bookings.list", {**ANY_BOOKING, **DAY}),
+    ("bookings.list", {**ANY_BOOKING, "patient_ids": [7]}),
+    ("bookings.list", {**ANY_BOOKING, "doctor_id": 3, **FROM_NOW}),
+    ("bookings.find_by_request", {"request_ids": ["r-1", "r-2"]}),
     ("bookings.find_change", {**BY_NUMBER, "status": "CONFIRMED", "request_id": "r-1"}),
     ("bookings.find_change", {**BY_REFERENCE, "status": "CANCELLED", "request_id": "r-1"}),
-    ("bookings.find_overlap", {**PATIENT, "slot_id": 7}),
-    ("bookings.book", {**PATIENT, **CHANGE, "slot_id": 7, "reference": "x", "confirm": False, "hold_minutes": 2}),
-    ("bookings.why_not_booked", {**PATIENT, "slot_id": 7}),
-    ("bookings.release_lapsed_hold", {**CHANGE, "slot_id": 7}),
+    ("bookings.book", requests(1, **NEW_PATIENT)),
+    ("bookings.book", requests(1, known_patient_id=7)),
+    ("bookings.book", requests(2000, **NEW_PATIENT)),
+    ("bookings.explain_rejections", requests(1, **NEW_PATIENT)),
+    # For a chunk of 2,000 rows, reading a table of this size whole is the faster plan.
+    ("bookings.explain_rejections", requests(100, **NEW_PATIENT)),
+    ("bookings.release_lapsed_holds", {"ids": [7, 8], "actor": "tester"}),
     ("bookings.confirm", {**BY_NUMBER, **CHANGE}),
     ("bookings.confirm", {**BY_REFERENCE, **CHANGE}),
     ("bookings.cancel", {**BY_NUMBER, **CHANGE, "reason": None}),
     ("bookings.cancel", {**BY_REFERENCE, **CHANGE, "reason": None}),
-    ("bookings.any_lapsed", {}),
     ("bookings.expire", {**CHANGE, "batch": 1000}),
     ("bookings.history", {"id": 7}),
-    ("batches.find_requests", {"request_ids": ["r-1", "r-2"]}),
-    ("batches.book", {"lines": LINES, "hold_minutes": 2, "actor": "tester"}),
-    ("batches.book_around", {"lines": LINES, "hold_minutes": 2, "actor": "tester"}),
-    ("batches.spans", {"lines": LINES}),
-    ("batches.why_not_booked", {"lines": LINES}),
-    ("batches.release_lapsed_holds", {"takers": LINES, "actor": "tester"}),
+    ("patients.find", {**ANY_PATIENT, "id": 7}),
+    ("patients.find", {**ANY_PATIENT, "contact_key": "patient7@example.org"}),
+    ("patients.find", {**ANY_PATIENT, "id": 4_930_000_008, "phone_digits": "4930000008"}),
+    ("patients.find", {**ANY_PATIENT, "contact_key": "patient7@example.org", "limit": None}),
+    ("patients.bookings", {"id": 7, "coming": True, "limit": 200}),
+    ("patients.bookings", {"id": 7, "coming": False, "limit": 200}),
+    ("patients.add", PATIENT_CHANGE),
+    ("patients.find_by_key", KEY),
+    ("patients.update", PATIENT_CHANGE),
+    ("patients.move_bookings", {"id": 7, "into_id": 8}),
+    ("patients.find_overlap", {"id": 7, "into_id": 8}),
+    ("patients.delete", {"id": 7}),
+    ("patients.delete_unused", {"ids": [7, 8]}),
+    ("patients.former_keys", {"id": 7}),
+    ("patients.history", {"id": 7}),
     ("doctors.delete", {"id": 3}),
     ("stats.of_period", DAY),
     ("stats.by_doctor", DAY),
@@ -93,11 +105,10 @@ QUERIES = [
 
 
 @pytest.fixture(scope="module")
-def book(server):
-    """A connection to a book of some size."""
+def connection(server):
+    """A connection to a large database."""
     name = f"booking_test_plans_{os.getpid()}"
     with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
         address = make_conninfo(server, dbname=name)
         fill(address, SLOTS)
@@ -106,44 +117,57 @@ def book(server):
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def scans(connection, name, parameters):
-    """Return how a plan reads which tables: pairs of the way and the table."""
-    plan = connection.execute(f"EXPLAIN (FORMAT JSON) {written_out(name, parameters)}").fetchone()[0]
-    plan = plan if isinstance(plan, list) else json.loads(plan)
-    found, nodes = set(), [entry["Plan"] for entry in plan]
-    while nodes:
-        node = nodes.pop()
+def plan_nodes(connection, name, parameters):
+    [[plan]] = connection.execute(f"EXPLAIN (FORMAT JSON) {with_literals(name, parameters)}").fetchall()
+    nodes = [plan[0]["Plan"]]
+    for node in nodes:
         nodes += node.get("Plans", [])
-        if "Relation Name" in node:
-            found.add((node["Node Type"], node["Relation Name"]))
-    return found
+    return nodes
+
+
+def scans(connection, name, parameters):
+    """Return which tables a query reads, and how: pairs of the kind of scan and the table."""
+    nodes = plan_nodes(connection, name, parameters)
+    return {(node["Node Type"], node["Relation Name"]) for node in nodes if "Relation Name" in node}
 
 
 def tables_read_whole(connection, name, parameters):
-    """Return the big tables that a plan goes through from the first row to the last."""
-    return {table for way, table in scans(connection, name, parameters) if way == "Seq Scan"} & BIG_TABLES
+    return {table for kind, table in scans(connection, name, parameters) if kind == "Seq Scan"} & LARGE_TABLES
 
 
 @pytest.mark.parametrize(("name", "parameters"), QUERIES, ids=[name for name, _ in QUERIES])
-def test_what_somebody_waits_for_reads_no_big_table_whole(book, name, parameters):
-    assert tables_read_whole(book, name, parameters) == set()
+def test_query_reads_no_large_table_whole(connection, name, parameters):
+    assert tables_read_whole(connection, name, parameters) == set()
 
 
-def test_a_table_that_is_read_whole_is_noticed(book):
-    assert tables_read_whole(book, "stats.overall", {}) == {"bookings"}
+def test_search_for_patients_reads_no_other_large_table_whole(connection):
+    parameters = {"search": "pat", "search_digits": "", "limit": 200}
+    assert tables_read_whole(connection, "patients.list", parameters) <= {"patients"}
 
 
-def test_what_is_booked_for_months_ahead_is_stepped_over_without_the_tables(book):
-    """Each of these slots costs a search in the index of bookings; to look at its rows as well takes several times as long."""
-    next_free = {**NO_SLOT_FILTER, "specialization": "Oncology", "limit": 20}
+def test_report_over_all_bookings_is_recognized_as_reading_them_whole(connection):
+    assert tables_read_whole(connection, "stats.overall", {}) == {"bookings"}
 
+
+@pytest.mark.parametrize("name", ["bookings.book", "bookings.explain_rejections"])
+def test_chunk_of_an_import_is_not_compared_row_by_row_with_itself(connection, name):
+    """A nested loop over two CTEs compares each of 2,000 rows with each: millions of comparisons in every chunk."""
+    nodes = plan_nodes(connection, name, requests(2000, **NEW_PATIENT))
+    loops = [node["Plans"] for node in nodes if node["Node Type"] == "Nested Loop"]
+    assert [plans for plans in loops if {plan["Node Type"] for plan in plans} == {"CTE Scan"}] == []
+
+
+def test_next_free_slot_of_a_fully_booked_specialization_is_found_in_indexes_alone(connection):
+    """Each taken slot costs a search in the index of bookings; reading its row as well takes several times as long."""
+    found = scans(connection, "slots.next_free", {**FREE_SLOTS, "specialization": "Oncology", "limit": 20})
+    assert {kind for kind, table in found if table == "bookings"} == {"Index Only Scan"}
     # The other scan of the slots is over the next ones of all doctors.
-    assert {way for way, table in scans(book, "slots.next_free", next_free) if table == "bookings"} == {
-        "Index Only Scan"
-    }
-    assert ("Index Only Scan", "slots") in scans(book, "slots.next_free", next_free)
+    assert ("Index Only Scan", "slots") in found
 
 
-def test_every_query_about_the_big_tables_is_asked_for_its_plan_unless_it_is_about_the_whole_book():
-    small = {name for name in NAMES if name.split(".")[0] in ("clinic", "doctors", "db")}
-    assert set(NAMES) - small - ABOUT_THE_WHOLE_BOOK - ABOUT_MANY_PATIENTS <= {name for name, _ in QUERIES}
+def test_every_query_of_large_tables_is_checked():
+    """Other files are about small tables, or, like verify and db, read all tables and have longer timeouts."""
+    files = {file.stem for file in (queries.sql_folder() / "queries").glob("*.sql")}
+    files -= {"clinic", "db", "doctors", "verify"}
+    names = {f"{file}.{name}" for file in files for name in queries.statements(file)}
+    assert names - {"stats.overall", "patients.list"} <= {name for name, _ in QUERIES}

@@ -1,10 +1,11 @@
-"""Servers of a test's own that listen on TCP: one with settings that it chooses, or a primary and its synchronous standby."""
+"""Servers of a test's own that listen on TCP: one with chosen settings, or a primary and its synchronous standby."""
 
 import contextlib
 import os
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from booking_cli.db.connections import connect
-from booking_cli.db.embedded_server import EmbeddedServer, _run, program_folder
+from booking_cli.db.embedded_server import EmbeddedServer, program_folder
 from booking_cli.db.migrations import migrate
+from booking_cli.db.runner import DEFAULT_SCHEMA
+from tests.support.server import as_owner, free_port
 from tests.support.waiting import wait_until
 
 
@@ -31,7 +34,7 @@ class Node:
         return f"postgresql://booking@127.0.0.1:{self.port}/booking"
 
     def open(self) -> psycopg.Connection[TupleRow]:
-        """Connect as a program that knows nothing of booking; each statement is a transaction of its own."""
+        """Connect without booking, in autocommit mode."""
         return psycopg.connect(self.url, autocommit=True, options="-c search_path=booking")
 
     def kill(self) -> None:
@@ -40,12 +43,12 @@ class Node:
             pids = [row[0] for row in admin.execute("SELECT pid FROM pg_stat_activity").fetchall()]
         postmaster = int((self.server.cluster / "postmaster.pid").read_text().splitlines()[0])
         for pid in (postmaster, *pids):
-            with contextlib.suppress(ProcessLookupError):  # whoever loses the postmaster ends by itself
+            with contextlib.suppress(ProcessLookupError):  # a process without its postmaster ends by itself
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not self._listens(), "the killed server no longer listens")
 
     def promote(self) -> None:
-        """Let a standby take over, and return when it has."""
+        """Promote a standby, and return when it accepts writes."""
         with self.open() as admin:
             assert admin.execute("SELECT pg_promote()").fetchone() == (True,)
 
@@ -56,7 +59,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Pair:
-    """A primary, and the standby that each COMMIT on it waits for; `url` leads to the one that can be written to."""
+    """A primary and its synchronous standby; `url` connects to the one that accepts writes."""
 
     primary: Node
     standby: Node
@@ -69,23 +72,27 @@ class Pair:
 
 @contextlib.contextmanager
 def migrated_node(**settings: object) -> Iterator[Node]:
-    """Lend a server with these settings and a migrated database."""
-    with _folder() as folder, _running(_initialized(folder), settings) as node:
-        with connect(node.url) as connection:
-            migrate(connection)
-        yield node
+    """Yield a server with these settings and a migrated database."""
+    with _folder() as folder:
+        server = EmbeddedServer(folder)
+        server.start()
+        server.stop()
+        with _running(server, settings) as node:
+            with connect(node.url) as connection:
+                migrate(connection, DEFAULT_SCHEMA)
+            yield node
 
 
 @contextlib.contextmanager
 def primary_and_standby() -> Iterator[Pair]:
-    """Lend a primary with a migrated database, and a standby that follows it synchronously."""
-    with migrated_node() as primary, _folder() as folder, _running(_copied(primary, folder), {}) as standby:
+    """Yield a primary with a migrated database, and a standby that replicates it synchronously."""
+    with migrated_node() as primary, _folder() as folder, _running(_base_backup(primary, folder), {}) as standby:
         with primary.open() as admin:
-            # Only now: the standby must not wait for one of its own once it has taken over.
+            # Only now: the promoted standby must not wait for a standby of its own.
             admin.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
             admin.execute("SELECT pg_reload_conf()")
             following = "SELECT FROM pg_stat_replication WHERE sync_state = 'sync'"
-            wait_until(lambda: admin.execute(following).fetchone() is not None, "the standby follows synchronously")
+            wait_until(lambda: admin.execute(following).fetchone() is not None, "the standby replicates synchronously")
         yield Pair(primary, standby)
 
 
@@ -101,7 +108,7 @@ def _folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _running(server: EmbeddedServer, settings: dict[str, object]) -> Iterator[Node]:
-    port = _free_port()
+    port = free_port()
     with (server.cluster / "postgresql.auto.conf").open("a") as file:
         for name, value in {"listen_addresses": "127.0.0.1", "port": port, "fsync": "off", **settings}.items():
             file.write(f"{name} = '{value}'\n")
@@ -112,27 +119,18 @@ def _running(server: EmbeddedServer, settings: dict[str, object]) -> Iterator[No
         server.stop()
 
 
-def _initialized(folder: Path) -> EmbeddedServer:
+def _base_backup(primary: Node, folder: Path) -> EmbeddedServer:
+    """Return a standby that is a copy of the primary, with the same owner."""
     server = EmbeddedServer(folder)
-    server.start()
-    server.stop()
-    return server
-
-
-def _copied(primary: Node, folder: Path) -> EmbeddedServer:
-    server = EmbeddedServer(folder)
-    owner = primary.server._owner()
-    folder.chmod(0o711)  # the owner of the data must get there
+    owner = primary.server.cluster.stat()
+    folder.chmod(0o711)  # the owner of the data must be able to enter it
     server.cluster.mkdir(mode=0o700)
-    os.chown(server.cluster, owner.pw_uid, owner.pw_gid)
-    arguments = ("--dbname", primary.url, "--write-recovery-conf", "--checkpoint=fast")
-    done = _run(program_folder() / "pg_basebackup", *arguments, cluster=server.cluster, owner=owner)
-    assert done.returncode == 0, done.stdout
+    os.chown(server.cluster, owner.st_uid, owner.st_gid)
+    program = [str(program_folder() / "pg_basebackup"), "-D", ".", "--dbname", primary.url]
+    subprocess.run(
+        [*program, "--write-recovery-conf", "--checkpoint=fast"],
+        cwd=server.cluster,
+        check=True,
+        **as_owner(server.cluster),
+    )
     return server
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port

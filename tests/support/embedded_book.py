@@ -1,4 +1,4 @@
-"""A book on an embedded database in a folder of its own, used through the real program, and stopped afterwards."""
+"""An appointment book on an embedded database in its own folder, used through the installed program."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from tests.conftest import PROGRAM, Ran
 
 
 class EmbeddedBook:
-    """Runs the program with no database of one's own; the data is in `data_dir`, the home beside it."""
+    """Runs the program on an embedded database in `data_dir`, with its own home folder."""
 
     def __init__(self, data_dir: Path, home: Path) -> None:
         self.data_dir = data_dir
@@ -30,7 +30,7 @@ class EmbeddedBook:
         return ended(self.begin([PROGRAM, *arguments], **settings))
 
     def run_python(self, code: str, *arguments: object, **settings: str) -> Ran:
-        """Run Python code in a process of its own, with `arguments` as its `sys.argv[1:]`."""
+        """Run Python code in a new process, with `arguments` as its `sys.argv[1:]`."""
         return ended(self.begin([sys.executable, "-c", code, *arguments], **settings))
 
     def begin(self, command: list[object], **settings: str) -> "subprocess.Popen[str]":
@@ -52,29 +52,29 @@ class EmbeddedBook:
 
 
 def ended(process: "subprocess.Popen[str]") -> Ran:
-    """Return how a process ended, after waiting for it."""
+    """Wait for a process and return how it ended."""
     with process:
         stdout, stderr = process.communicate(timeout=120)
     return Ran(process.returncode, stdout, stderr)
 
 
 def explains(ran: Ran) -> bool:
-    """Tell whether all that stderr holds is one line that says what is wrong, without talk of a bug."""
+    """Return whether stderr is one line with an error message that is not about a bug."""
     text = ran.stderr
     return text.startswith("Error: ") and text.endswith(".\n") and text.count("\n") == 1 and " bug " not in text
 
 
 @contextlib.contextmanager
 def embedded_book(*below: str) -> Iterator[EmbeddedBook]:
-    """Lend a book whose data folder is new, or is `below` a new one; nothing is set up yet."""
-    # Not pytest's folder: its path is too long for a socket, and other users cannot pass through it.
-    place = Path(tempfile.mkdtemp(dir="/tmp", prefix="booking-test-"))
-    home = place / "home"
+    """Yield a book whose data folder is new, or is `below` a new one; nothing is set up yet."""
+    # Not pytest's folder: its path is too long for a socket, and other users cannot enter it.
+    folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="booking-test-"))
+    home = folder / "home"
     home.mkdir()
-    book = EmbeddedBook(place.joinpath(*below or ["data"]), home)
+    book = EmbeddedBook(folder.joinpath(*below or ["data"]), home)
     try:
         yield book
     finally:
         if (book.data_dir / "postgres" / "postmaster.pid").exists():
             book.run("db", "stop")
-        shutil.rmtree(place)
+        shutil.rmtree(folder)

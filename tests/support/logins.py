@@ -1,4 +1,4 @@
-"""Logins of the test's database, before and after `booking db grant`, and the rights that its roles give them."""
+"""Fixtures for logins of the test's database, their roles, and the rights of those roles."""
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -7,36 +7,44 @@ KINDS = ("operator", "reader")
 
 
 def name_of(address):
-    """Return the login that an address is for."""
+    """Return the login in an address."""
     return conninfo_to_dict(address)["user"]
 
 
 @pytest.fixture
-def database(url):
-    """The name of the test's database, with which the names of its roles begin."""
+def database_name(url):
+    """The name of the test's database."""
     return conninfo_to_dict(url)["dbname"]
 
 
 @pytest.fixture
-def make_login(url, sql, database):
-    """Makes logins that have no right yet and returns their addresses; they and the database's roles go afterwards."""
+def role_of(database_name):
+    """Returns the name of the role of a kind of user: `role_of("reader")`."""
+    return lambda kind: f"{database_name}_booking_{kind}"
+
+
+@pytest.fixture
+def make_login(url, sql, database_name):
+    """Creates logins without rights and returns their addresses; drops them and the clinic's roles after the test."""
     made = []
 
     def make(options="LOGIN"):
-        made.append(f"{database}_login_{len(made)}")
+        made.append(f"{database_name}_login_{len(made)}")
         sql(f"CREATE ROLE {made[-1]} {options} PASSWORD 'pa55word'")
         return make_conninfo(url, user=made[-1], password="pa55word")
 
     yield make
-    roles = [row["name"] for row in sql("SELECT rolname AS name FROM pg_roles WHERE rolname ^@ %s", f"{database}_")]
-    for statement in ("DROP OWNED BY {}", "DROP ROLE {}"):
+    roles = [
+        row["name"] for row in sql("SELECT rolname AS name FROM pg_roles WHERE rolname ^@ %s", f"{database_name}_")
+    ]
+    for statement in ('DROP OWNED BY "{}"', 'DROP ROLE "{}"'):
         for role in roles:
             sql(statement.format(role))
 
 
 @pytest.fixture
 def member(booking, make_login):
-    """Makes a login that was granted the rights of a kind, and returns its address."""
+    """Creates a login with the rights of a kind of user, and returns its address."""
 
     def make(kind):
         address = make_login()
@@ -48,11 +56,11 @@ def member(booking, make_login):
 
 
 @pytest.fixture
-def rights(sql, database):
-    """The rights of a role of the test's database, as a GRANT writes them; None where there is no such role."""
+def rights(sql, role_of):
+    """Returns the rights of the role of a kind of user, as a GRANT names them; None where the role does not exist."""
 
     def read(kind):
-        if not sql("SELECT 1 FROM pg_roles WHERE rolname = %s", f"{database}_{kind}"):
+        if not sql("SELECT 1 FROM pg_roles WHERE rolname = %s", role_of(kind)):
             return None
         found = sql(
             """
@@ -68,7 +76,7 @@ def rights(sql, database):
             UNION ALL
             SELECT format('%%s ON FUNCTION %%s', privilege_type, p.oid::regprocedure)
             FROM kind, pg_proc p, aclexplode(proacl) WHERE grantee = role""",
-            f"{database}_{kind}",
+            role_of(kind),
         )
         return sorted(row["what"] for row in found)
 

@@ -1,4 +1,4 @@
-"""A TCP proxy before the test's server that sees the COMMIT of a write pass, and can cut the connection there."""
+"""A TCP proxy in front of the test's server that can cut the connection at the COMMIT of a write."""
 
 import contextlib
 import select
@@ -14,18 +14,17 @@ Then = Callable[[], object]
 
 
 class Proxy:
-    """Passes everything on, until it is told what to do at a COMMIT; `url` leads through it."""
+    """Forwards everything, except where a COMMIT has a plan; `url` is the address of the database behind it."""
 
     def __init__(self, url: str) -> None:
         with psycopg.connect(url) as connection:
             self._server = (connection.info.host, connection.info.port)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        # The proxy must be able to read what passes.
-        open_to_read = {"hostaddr": "", "sslmode": "disable", "gssencmode": "disable"}
-        self.url = make_conninfo(url, host="127.0.0.1", port=self._listener.getsockname()[1], **open_to_read)
-        self.commits = 0
-        self.asked = threading.Event()  # set as soon as somebody asks what became of a transaction
-        self._plan: list[tuple[str, Then]] = []
+        # The proxy must be able to read the protocol.
+        readable = {"hostaddr": "", "sslmode": "disable", "gssencmode": "disable"}
+        self.url = make_conninfo(url, host="127.0.0.1", port=self._listener.getsockname()[1], **readable)
+        self.asked = threading.Event()  # set when a client asks for the status of a transaction
+        self._plans: list[tuple[list[str], Then]] = []  # the steps at each of the next COMMITs
         self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept)]
 
@@ -42,30 +41,30 @@ class Proxy:
             thread.join()
 
     def cut_before_commit(self, then: Then = lambda: None) -> None:
-        """Let the next COMMIT of a write not reach the server."""
-        self._plan.append(("before", then))
+        """At the next COMMIT of a write, call `then` and cut the connection; the COMMIT does not reach the server."""
+        self._plans.append((["call"], then))
 
     def cut_after_commit(self, then: Then = lambda: None) -> None:
-        """Let the next COMMIT of a write reach the server, call `then`, and cut the connection instead of answering."""
-        self._plan.append(("after", then))
+        """Forward the next COMMIT of a write, call `then`, and cut the connection instead of answering."""
+        self._plans.append((["forward", "call"], then))
 
     def delay_commit(self, until: Then) -> None:
-        """Cut the connection at the next COMMIT of a write, which only reaches the server when `until` has returned."""
-        self._plan.append(("late", until))
+        """Cut the connection at the next COMMIT of a write, and forward the COMMIT when `until` has returned."""
+        self._plans.append((["cut", "call", "forward"], until))
 
     def answer_commit(self, then: Then) -> None:
-        """Let the next COMMIT of a write reach the server, call `then`, and only then pass the answer on."""
-        self._plan.append(("answer", then))
+        """Forward the next COMMIT of a write, call `then`, and then forward the answer."""
+        self._plans.append((["forward", "call", "answer"], then))
 
     def refuse(self) -> None:
-        """Let nobody connect any more."""
+        """Refuse new connections from now on; open ones stay."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
-        """Let nobody connect meanwhile; who is connected stays."""
+        """Refuse new connections inside the `with` block; open ones stay."""
         port = self._listener.getsockname()[1]
         self.refuse()
         self._threads[0].join()
@@ -75,20 +74,18 @@ class Proxy:
         self._threads[0].start()
 
     def _accept(self) -> None:
-        while True:
-            try:
+        with contextlib.suppress(OSError):  # the listener was closed
+            while True:
                 client, _ = self._listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=self._serve, args=[client])
-            self._threads.append(thread)
-            thread.start()
+                thread = threading.Thread(target=self._serve, args=[client])
+                self._threads.append(thread)
+                thread.start()
 
     def _serve(self, client: socket.socket) -> None:
-        # Whoever is cut off may close while we still write.
+        # A client that was cut off may close its side while the proxy still writes.
         with client, self._connect() as server, contextlib.suppress(OSError):
             self._open |= {client, server}
-            self._pass_on(client, server)
+            self._forward(client, server)
         self._open -= {client, server}
 
     def _connect(self) -> socket.socket:
@@ -99,7 +96,7 @@ class Proxy:
         server.connect(f"{host}/.s.PGSQL.{port}")
         return server
 
-    def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
+    def _forward(self, client: socket.socket, server: socket.socket) -> None:
         writes = False
         while True:
             for source in select.select([client, server], [], [])[0]:
@@ -111,30 +108,27 @@ class Proxy:
                     continue
                 if b"pg_xact_status" in data:
                     self.asked.set()
-                begins = b"BEGIN" in data
-                if begins:  # a COMMIT before it, in the same message, is that of a read
+                if b"BEGIN" in data:  # a COMMIT before it in the same message ends a read
                     writes = b"READ WRITE" in data
-                if begins or not (writes and b"COMMIT" in data):
-                    server.sendall(data)
+                elif writes and b"COMMIT" in data:
+                    if not self._commit(data, client, server):
+                        return
                     continue
-                self.commits += 1
-                what, then = self._plan.pop(0) if self._plan else ("answer", lambda: None)
-                if not _commit(what, then, data, client, server):
-                    return
+                server.sendall(data)
 
-
-def _commit(what: str, then: Then, data: bytes, client: socket.socket, server: socket.socket) -> bool:
-    """Do what is planned for a COMMIT, and tell whether the connection stays."""
-    if what == "late":
-        client.shutdown(socket.SHUT_RDWR)
-    if what in ("before", "late"):
-        then()
-    if what == "before":
-        return False
-    server.sendall(data)
-    answer = server.recv(65536)
-    if what in ("after", "answer"):
-        then()
-    if what == "answer":
-        client.sendall(answer)
-    return what == "answer"
+    def _commit(self, data: bytes, client: socket.socket, server: socket.socket) -> bool:
+        """Carry out the plan for a COMMIT, and return whether the connection stays open."""
+        steps, call = self._plans.pop(0) if self._plans else (["forward", "answer"], lambda: None)
+        answer = b""
+        for step in steps:
+            match step:
+                case "cut":
+                    client.shutdown(socket.SHUT_RDWR)
+                case "call":
+                    call()
+                case "forward":
+                    server.sendall(data)
+                    answer = server.recv(65536)
+                case "answer":
+                    client.sendall(answer)
+        return "answer" in steps

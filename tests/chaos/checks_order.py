@@ -1,0 +1,113 @@
+"""Checks of order: what must hold because one operation had ended before another one started.
+
+An acknowledged change is committed, and visible to every operation that starts later. Of operations that ran at the same time
+either can have been first.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+
+from booking_cli.domain.models import NOT_MADE
+from tests.chaos.history import Operation, person
+from tests.chaos.index import Index, Row, Violation, grouped
+
+# The states in which a confirm or a cancel is rejected with a code; None before the booking was made, and LAPSED for a hold
+# that has lapsed while its row is still PENDING.
+LAPSED = "LAPSED"
+REJECTED_IN: dict[tuple[str, str], set[str | None]] = {
+    ("confirm", "wrong_state"): {"CONFIRMED", "CANCELLED"},
+    ("confirm", "hold_lapsed"): {LAPSED, "FAILED"},
+    ("confirm", "not_found"): {None},
+    ("cancel", "wrong_state"): {LAPSED, "CANCELLED", "FAILED"},
+    ("cancel", "not_found"): {None},
+}
+# A replay returns the first result, and can only be rejected with these.
+UNDECIDED = {"busy", "database_unavailable", NOT_MADE}
+
+
+def real_time_order(index: Index) -> Iterator[Violation]:
+    """No change has a lower number in booking_history than one that was acknowledged before the first was requested.
+
+    Numbers are drawn from one sequence, after the request of a change and before its acknowledgement.
+    """
+    soonest, acknowledged = math.inf, None
+    for row in reversed(index.history):
+        if index.latest(row) < soonest:
+            soonest, acknowledged = index.latest(row), row
+        if acknowledged is not None and index.earliest(row) > soonest:
+            sentence = f"History row {row['id']} was requested after row {acknowledged['id']} had been acknowledged."
+            yield Violation("real_time_order", sentence)
+
+
+def unjustified_rejections(index: Index) -> Iterator[Violation]:
+    """Each rejection has a cause that can have existed during the operation."""
+    for operation, code in index.rejected("confirm", "cancel"):
+        booking = index.by_reference.get(operation.arguments["reference"])
+        states = REJECTED_IN.get((operation.kind, code))
+        if booking and states and not states & _possible_states(index, booking, operation):
+            yield Violation(
+                "unjustified_rejection", f"Booking {booking['reference']} was in no such state: {operation}."
+            )
+    made = {row["id"]: -math.inf for row in index.before.slots}
+    made |= {slot["id"]: operation.ended for operation, slot in index.acknowledged_slots()}
+    for operation, code in index.rejected("book", "delete_slot"):
+        arguments, slot_id = operation.arguments, operation.arguments["slot_id"]
+        existed = made.get(slot_id, math.inf) < operation.started
+        deleted = index.can_be_deleted(slot_id, by=operation.ended)
+        merged = arguments.get("patient_id") is not None and index.first_merge(arguments) <= operation.ended
+        if code == "not_found" and existed and not deleted and not merged:
+            yield Violation("unjustified_rejection", f"Slot {slot_id} and the patient existed: {operation}.")
+    for operation, code in index.rejected("book", "merge_patients"):
+        arguments = operation.arguments
+        # The cause can be an earlier row of a file that was rolled back, or the slot was deleted since.
+        judged = not arguments.get("atomic") and (operation.kind != "book" or arguments["slot_id"] in index.slots)
+        if code in ("slot_taken", "patient_overlap") and judged and not _causes(index, operation, code):
+            yield Violation("unjustified_rejection", f"No booking can have been the cause: {operation}.")
+
+
+def rejected_replays(index: Index) -> Iterator[Violation]:
+    """A request that is sent again after it was acknowledged gets its first result."""
+    kinds = ("book", "confirm", "cancel")
+    acknowledged = grouped((operation.arguments["request_id"], operation.ended) for operation, _ in index.ok(*kinds))
+    for operation, code in index.rejected(*kinds):
+        ended = min(acknowledged.get(operation.arguments["request_id"], [math.inf]))
+        if code not in UNDECIDED and ended < operation.started:
+            yield Violation("rejected_replay", f"It was acknowledged before: {operation}.")
+
+
+def _causes(index: Index, operation: Operation, code: str) -> list[object]:
+    """Return the bookings, or for a merge the pairs of bookings, for which an operation can have been rejected."""
+    arguments = operation.arguments
+    if code == "slot_taken":
+        others = index.by_slot.get(arguments["slot_id"], [])
+    else:
+        of_person = index.by_person.get(person(arguments["patient_name"]), [])
+        others = [row for row in of_person if not index.arguments(row)["allow_overlap"]]
+    request_id = arguments.get("request_id")
+    active = [row for row in others if row["request_id"] != request_id and index.can_be_active(row, operation)]
+    if code == "slot_taken":
+        return [*active]
+    if operation.kind == "merge_patients":
+        pairs = itertools.combinations(active, 2)
+        return [pair for pair in pairs if index.slots_overlap(pair[0]["slot_id"], pair[1]["slot_id"])]
+    overlapping = (row for row in active if index.slots_overlap(row["slot_id"], arguments["slot_id"]))
+    return [] if arguments["allow_overlap"] else [*overlapping]
+
+
+def _possible_states(index: Index, booking: Row, operation: Operation) -> set[str | None]:
+    """Return the states in which an operation can have found a booking."""
+    steps = index.steps.get(booking["id"], [])
+    seen = [number for number, row in enumerate(steps) if index.latest(row) < operation.started]
+    later = [number for number, row in enumerate(steps) if index.earliest(row) > operation.ended]
+    first, end = max(seen, default=-1), min(later, default=len(steps))
+    states: set[str | None] = {row["to_status"] for row in steps[max(first, 0) : end]}
+    if first == -1:
+        states.add(None)
+    # A hold that was confirmed or cancelled afterwards had not lapsed.
+    if "PENDING" in states and not (end == 1 and len(steps) > 1 and steps[1]["to_status"] != "FAILED"):
+        states.add(LAPSED)
+    return states
+
+
+CHECKS = (real_time_order, unjustified_rejections, rejected_replays)
