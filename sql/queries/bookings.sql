@@ -35,6 +35,9 @@ WHERE b.id = %(id)s::bigint OR b.reference = %(reference)s::text;
 -- Hold or book the slots of some requests that are to come, of active doctors, and register the patients. The constraints
 -- decide, in the order of the lines. One row for each request whose slot can be booked at all; without a booking id where a
 -- constraint rejected it. Reads nothing but the slots, their doctors, and the patients given by number.
+--
+-- A request has either keys or a patient's number. "IS NOT NULL" is what the planner expects of most rows; by "number IS NULL" it
+-- would expect few, and join them by a nested loop.
 WITH wanted AS (
     SELECT r.*, s.doctor_id, s.doctor_name, s.specialization, s.starts_at, s.ends_at, s.minutes
     FROM unnest(%(requests)s::text[]) AS given (request),
@@ -48,7 +51,7 @@ WITH wanted AS (
     INSERT INTO patients (name, email, phone, name_key, contact_key, registered_by)
     SELECT DISTINCT ON (contact_key, name_key) name, email, phone, name_key, contact_key, %(actor)s::text
     FROM wanted
-    WHERE known_patient_id IS NULL
+    WHERE name_key IS NOT NULL
     ORDER BY contact_key, name_key, line
     ON CONFLICT (contact_key, name_key) DO UPDATE SET name_key = excluded.name_key
     RETURNING id, name, email, phone, name_key, contact_key
@@ -56,7 +59,6 @@ WITH wanted AS (
     SELECT w.*, p.id AS patient_id, p.name AS patient_name, p.email AS patient_email, p.phone AS patient_phone
     FROM wanted w
     JOIN registered p ON p.contact_key = w.contact_key AND p.name_key = w.name_key
-    WHERE w.known_patient_id IS NULL
     UNION ALL
     SELECT w.*, p.id, p.name, p.email, p.phone
     FROM wanted w

@@ -34,15 +34,16 @@ class FreeSlots:
     """The slots of the last two months, each used once; they are numbered from 0."""
 
     def __init__(self, conninfo: str) -> None:
-        query = (
+        self.conninfo, self._used = conninfo, 0
+        self.first, self.count, last, self.patients = self._query(
             "SELECT min(id), count(*), max(id), (SELECT count(*) FROM patients) FROM slots"
             " WHERE starts_at >= (SELECT max(starts_at) FROM slots) - interval '55 days'"
         )
-        with psycopg.connect(conninfo, options="-c search_path=booking") as connection:
-            [(self.first, self.count, last, self.patients)] = connection.execute(query)
         assert last - self.first + 1 == self.count, "their ids should be consecutive"
-        self.conninfo = conninfo
-        self._used = 0
+
+    def booked(self) -> int:
+        """Return how many of them are booked."""
+        return self._query(f"SELECT count(*) FROM bookings WHERE slot_id >= {self.first}")[0]
 
     def use(self, count: int) -> int:
         """Return the first of so many numbers that were not used before."""
@@ -54,6 +55,10 @@ class FreeSlots:
         """Return the ids of so many slots that were not used before; a stride of 1 takes neighbours."""
         first = self.use(count)
         return [self.first + (first + number) * stride % self.count for number in range(count)]
+
+    def _query(self, query: str) -> tuple[int, ...]:
+        with psycopg.connect(self.conninfo, options="-c search_path=booking") as connection:
+            return connection.execute(query).fetchone() or ()
 
 
 def figures(server: BenchServer, size: str) -> Iterator[Figure]:
@@ -96,7 +101,10 @@ def pgbench_script(free: FreeSlots, book_once: BookOnce, stride: int = STRIDE, k
 def run_pgbench(script: Sequence[str], free: FreeSlots, count: int) -> pgbench.Run:
     """Book so many slots by a script."""
     variables = {"first": free.first, "free": free.count, "patients": free.patients, "used": free.use(count), "done": 0}
-    return pgbench.run(free.conninfo, script, count, variables)
+    booked = free.booked()
+    done = pgbench.run(free.conninfo, script, count, variables)
+    assert free.booked() == booked + count, "the script does not book what the program books"
+    return done
 
 
 def by_threads(session: ClinicSession, book_once: BookOnce, slots: Sequence[int]) -> list[float]:

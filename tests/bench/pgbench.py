@@ -55,6 +55,8 @@ def script(sent: Sent, varying: Mapping[str, str]) -> list[str]:
     def expression(name: str, value: object) -> str:
         if name in returned:
             return f":{name}"
+        if isinstance(value, list):
+            return f"ARRAY[{', '.join(expression(name, one) for one in value)}]"
         if not isinstance(value, str | int):
             return sql.Literal(value).as_string(None)
         text = texts.sub(lambda match: f":{varying[match[0]]}", str(value))

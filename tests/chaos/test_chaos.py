@@ -20,7 +20,7 @@ def test_no_promise_is_broken_under_faults():
     report = run(Plan(seed="short", seconds=4, faults=FAULTS))
     assert kinds_of(report) == set()
     assert {*+report.faults} == {*FAULTS}
-    assert report.counted(Ok).total() > 100
+    assert report.counted(Ok).total() > 20
     assert report.counted(Rejected)["slot_taken"] > 0
     assert report.counted(Rejected)["patient_overlap"] > 0
 
