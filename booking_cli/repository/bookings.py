@@ -338,11 +338,15 @@ def _replays(tx: Transaction, requests: Mapping[int, BookingRequest]) -> Iterato
 def _is_patient_of(tx: Transaction, request: BookingRequest, booking: Booking) -> bool:
     """Return whether a request is for the patient of a booking, also by a name or contact from before a correction or merge."""
     if request.patient_id is not None:
-        return request.patient_id == booking.patient_id
+        same = request.patient_id == booking.patient_id
+        return same or any(
+            row["id"] == request.patient_id for row in tx.all("patients.former", {"id": booking.patient_id})
+        )
     key = _register_key(request)
     if key == register_key(booking.patient_name, booking.patient_email, booking.patient_phone):
         return True
-    return key._asdict() in tx.all("patients.former_keys", {"id": booking.patient_id})
+    former = tx.all("patients.former", {"id": booking.patient_id})
+    return any((row["name_key"], row["contact_key"]) == key for row in former)
 
 
 def _as_json(requests: Mapping[int, BookingRequest]) -> list[str]:

@@ -90,9 +90,9 @@ DELETE FROM patients p
 WHERE p.id = ANY (%(ids)s::bigint[]) AND p.created_at = now()
   AND NOT EXISTS (SELECT FROM bookings b WHERE b.patient_id = p.id);
 
--- name: former_keys
--- The keys that a patient's record had before it was changed, and those of the records that were merged into it.
-SELECT former_name_key AS name_key, former_contact_key AS contact_key
+-- name: former
+-- The number and the keys that a patient's record had before it was changed, and those of the records merged into it.
+SELECT former_id AS id, former_name_key AS name_key, former_contact_key AS contact_key
 FROM patient_history
 WHERE patient_id = %(id)s::bigint;
 

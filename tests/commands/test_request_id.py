@@ -4,6 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from booking_cli.domain.validation import PatientKey
+from booking_cli.repository import bookings, patients
+from booking_cli.repository.bookings import BookingRequest
+
 PATIENT = ("--name", "Maria Silva", "--email", "maria@example.org")
 OTHER = ("--name", "Tom Berg", "--email", "tom@example.org")
 KEY = ("--request-id", "call-17", "-o", "json")
@@ -171,3 +175,15 @@ def test_one_request_id_books_confirms_and_cancels(booking, slot):
     reference = booking("book", slot, *PATIENT, *KEY).json["reference"]
     assert booking("confirm", reference, *KEY).json["status"] == "CONFIRMED"
     assert booking("cancel", reference, *KEY).json["status"] == "CANCELLED"
+
+
+def test_replay_by_a_patient_number_from_before_a_merge_gets_the_first_result(opened, slots):
+    first, second = (
+        patients.add(opened, name=name, email="maria@example.org", phone=None, note=None)
+        for name in ("Maria Slva", "Maria Silva")
+    )
+    request = BookingRequest(slots[0], first.id, first.name, None, None, None, "r-1")
+    made = bookings.book(opened, request)
+    patients.merge(opened, PatientKey(id=first.id), PatientKey(id=second.id))
+    again = bookings.book(opened, request)
+    assert (again.replayed, again.booking.id, again.booking.patient_id) == (True, made.booking.id, second.id)
