@@ -90,13 +90,14 @@ class Pool:
 
 
 def _prepare_unless_pooled(connection: Connection) -> None:
-    """Prepare repeated statements, which halves their cost, unless a pooler would hand them to other sessions.
+    """Prepare and plan repeated statements once, which halves their cost, unless a pooler hands sessions to other clients.
 
     Behind a pooler, the process number that the connection reports is not that of the server process.
     """
     row = connection.execute("SELECT pg_backend_pid() AS pid").fetchone()
     if row is not None and row["pid"] == connection.info.backend_pid:
         connection.prepare_threshold = 1
+        connection.execute("SET plan_cache_mode = force_generic_plan")
 
 
 def _check_socket(connection: Connection) -> None:

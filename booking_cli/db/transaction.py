@@ -66,9 +66,11 @@ class Transaction:
     ) -> list[Any]:
         """Run a statement and return its rows, by default as dictionaries.
 
-        With `is_large` it is planned for the length of its arrays each time, also where the pool prepares statements.
+        With `is_large` it is planned for the length of its arrays, also where the pool plans statements once.
         """
-        return self._run(name, parameters, rows, prepare=False if is_large else None).fetchall()
+        if is_large:
+            self._connection.execute("SET LOCAL plan_cache_mode = force_custom_plan", prepare=False)
+        return self._run(name, parameters, rows).fetchall()
 
     @overload
     def one(self, name: str, parameters: Mapping[str, object] | None = None) -> Row | None: ...
@@ -91,17 +93,9 @@ class Transaction:
         size = STREAM_CHUNK if psycopg.capabilities.has_stream_chunked() else 1
         yield from cursor.stream(queries.statement(name), parameters, binary=True, size=size)
 
-    def _run(
-        self,
-        name: str,
-        parameters: Mapping[str, object] | None,
-        rows: RowFactory[Any],
-        *,
-        prepare: bool | None = None,
-    ) -> psycopg.Cursor[Any]:
+    def _run(self, name: str, parameters: Mapping[str, object] | None, rows: RowFactory[Any]) -> psycopg.Cursor[Any]:
         # Binary results are parsed in half the time, and do not depend on the login's DateStyle.
-        cursor = self._connection.cursor(row_factory=rows, binary=True)
-        return cursor.execute(queries.statement(name), parameters or {}, prepare=prepare)
+        return self._connection.cursor(row_factory=rows, binary=True).execute(queries.statement(name), parameters or {})
 
     def commit(self) -> None:
         """Send COMMIT and wait for the answer."""
