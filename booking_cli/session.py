@@ -2,7 +2,7 @@
 
 import datetime as dt
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -33,6 +33,10 @@ class ClinicSession:
         """Return an instant on the clinic's clock for use in a sentence, with its date unless that is today."""
         local = instant.astimezone(self.zone)
         return f"{local:%H:%M:%S}" if local.date() == self.today else f"{local:%Y-%m-%d %H:%M:%S}"
+
+    def with_database(self, database: Database) -> Self:
+        """Return the session on another database object, such as an open transaction."""
+        return replace(self, database=database)
 
     def __enter__(self) -> Self:
         return self

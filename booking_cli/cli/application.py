@@ -19,7 +19,6 @@ from booking_cli.cli.parameters import set_verbose
 from booking_cli.domain.errors import BookingError, Interrupted, OutcomeUnknown, UsageError
 from booking_cli.output.results import Format
 from booking_cli.output.show import flush, tell
-from booking_cli.output.text import visible
 
 PROGRAM = "booking"
 # Some messages quote arguments, which can be very long.
@@ -144,21 +143,10 @@ def _how_to_resolve(request_id: str | None, arguments: list[str]) -> str:
     if request_id is not None and not any(word.split("=")[0] == "--request-id" for word in arguments):
         end_of_options = words.index("--") if "--" in words else len(words)
         words[end_of_options:end_of_options] = ["--request-id", request_id]
-    command = " ".join(map(_shell_word, words))
+    command = shlex.join(words)
     if request_id is not None:
         return f"Run this command; the change is made once: {command}"
     return f"Check whether it was saved, or run this again: {command}"
-
-
-def _shell_word(word: str) -> str:
-    """Return `word` quoted for a shell, with invisible characters escaped."""
-    if visible(word) == word:
-        return shlex.quote(word)
-    return "$'" + "".join(c if c not in "\\'" and visible(c) == c else _shell_escape(c) for c in word) + "'"
-
-
-def _shell_escape(character: str) -> str:
-    return f"\\{character}" if character in "\\'" else f"\\U{ord(character):08x}"
 
 
 def _discard(stream: TextIO) -> None:

@@ -1,5 +1,6 @@
 """What commands share: the options `-o` and `-v`, the types of arguments, and opening a session."""
 
+import datetime as dt
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from booking_cli.domain.dates import Day, parse_day
+from booking_cli.domain.dates import Day, Period, parse_day
 from booking_cli.domain.errors import InvalidInput, UsageError
 from booking_cli.domain.validation import (
     BookingKey,
@@ -30,8 +31,6 @@ from booking_cli.output.results import Format
 from booking_cli.output.show import show
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from booking_cli.session import ClinicSession
 
 T = TypeVar("T")
@@ -146,15 +145,8 @@ def open_session(ctx: typer.Context, pool_size: int = 0) -> "ClinicSession":
     return session.open_session(database)
 
 
-def period(
-    session: "ClinicSession", date: Day | None, first: Day | None, last: Day | None
-) -> "tuple[dt.datetime | None, dt.datetime | None]":
-    """Return the start (inclusive) and the end (exclusive) of `--date`, or of `--from` and `--to`, in UTC; None is unbounded.
-
-    Raises InvalidInput where the options contradict one another.
-    """
-    import datetime as dt
-
+def period(session: "ClinicSession", date: Day | None, first: Day | None, last: Day | None) -> Period:
+    """Return the period of `--date`, or of `--from` and `--to`, in UTC; raises InvalidInput where they contradict."""
     from booking_cli.domain.working_hours import start_of_day
 
     if date is not None:
@@ -165,7 +157,7 @@ def period(
     last_date = last and last.on(session.today)
     if first_date and last_date and first_date > last_date:
         raise InvalidInput(f"--from {first_date} is after --to {last_date}.")
-    return (
+    return Period(
         start_of_day(first_date, session.zone) if first_date else None,
         start_of_day(last_date + dt.timedelta(days=1), session.zone) if last_date else None,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import typer
 
+from booking_cli import repository
 from booking_cli.cli.parameters import FORMAT, open_session
 from booking_cli.domain.errors import (
     BookingError,
@@ -20,7 +21,6 @@ from booking_cli.domain.errors import (
     Interrupted,
     InvalidInput,
     OutcomeUnknown,
-    OutputFailed,
     Refused,
 )
 from booking_cli.domain.models import NOT_MADE, RowResult
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from booking_cli.importing.rows import ImportRow
 
 CHUNK = 2000
-MAX_JOBS = 20
 _BUFFER_BYTES = 2**18
 # How long the main thread, which parses and writes rows, delays a thread whose database call has returned; Python's default is
 # 5 ms.
@@ -49,7 +48,7 @@ _RUN_AGAIN = (
 class Tally:
     """The counts of the rows so far; `lapse` is when the first of the holds lapses."""
 
-    lines: int = 0
+    rows: int = 0
     held: int = 0
     confirmed: int = 0
     rejected: int = 0
@@ -57,7 +56,7 @@ class Tally:
 
     def add(self, row: RowResult) -> None:
         """Count a row."""
-        self.lines += 1
+        self.rows += 1
         if row.code is not None:
             self.rejected += row.code != NOT_MADE
         elif row.status == "CONFIRMED":
@@ -68,11 +67,11 @@ class Tally:
 
     def progress(self) -> str:
         """Return the text of a progress bar."""
-        return f"{self.lines} rows"
+        return f"{self.rows} row{'s' * (self.rows != 1)}"
 
     def __str__(self) -> str:
         counts = {"held": self.held, "confirmed": self.confirmed, "rejected": self.rejected}
-        return f"{_rows(self.lines)}: {', '.join(f'{count} {what}' for what, count in counts.items() if count) or 'none booked'}."
+        return f"{self.progress()}: {', '.join(f'{n} {what}' for what, n in counts.items() if n) or 'none booked'}."
 
 
 def run(
@@ -92,25 +91,23 @@ def run(
     from booking_cli.importing import executor, reader
     from booking_cli.importing.rows import ImportOptions
     from booking_cli.output.progress import progress
-    from booking_cli.repository import bookings
 
     options = ImportOptions(hold or session.hold_minutes, confirm, allow_overlap, new_request_id())
 
-    chunks = _chunks(reader.read(file, options))  # raises InvalidInput for a wrong header, before anything changes
-
-    def read_again() -> "Iterator[list[ImportRow]]":
-        file.seek(0)
+    def read() -> "Iterator[list[ImportRow]]":
+        if atomic:
+            file.seek(0)
         return _chunks(reader.read(file, options))
 
+    chunks = read()  # raises InvalidInput for a wrong header, before anything changes
     # Rows are booked in the order of the file only where no lapsed hold has to be released in between.
-    bookings.expire(session)
+    repository.bookings.expire(session)
     sys.setswitchinterval(_SWITCH_SECONDS)
     tally = Tally()
-    booked = executor.book_atomically(session, read_again) if atomic else executor.book_chunks(session, chunks, threads)
+    booked = executor.book_atomically(session, read) if atomic else executor.book_chunks(session, chunks, threads)
     rows = _results(booked, tally, atomic=atomic)
     many = Many(RowResult, rows, "row", session.zone.key, has_changes=True)
-    format_: Format = ctx.meta[FORMAT]
-    if format_ is not Format.TABLE:
+    if ctx.meta[FORMAT] is not Format.TABLE:
         if not sys.stdout.isatty():  # on one terminal a progress bar would overwrite the results
             ctx.with_resource(progress("Booking", tally.progress))
         return many
@@ -128,7 +125,7 @@ def run(
     if tally.lapse:
         headline += f" The holds lapse at {session.clock_time(tally.lapse)} unless they are confirmed."
     shown = first
-    if tally.lines > len(first):
+    if tally.rows > len(first):
         headline += " The table shows rejected rows only; -o csv shows all."
         shown = rejected
     return One(None, headline, details=False, many=many._replace(rows=shown) if shown else None, failure=failure)
@@ -138,53 +135,63 @@ def _results(chunks: "Iterator[ChunkResult]", tally: Tally, *, atomic: bool) -> 
     """Yield the results of the rows, and then raise the error with which the command ends."""
     from booking_cli.importing.executor import Abandoned
 
-    last_line, failure = 0, None
+    last_line = 0
+    failure: BookingError | None = None
     try:
-        for results, chunk_failure in chunks:
-            for row in results:
+        for rows, chunk_failure in chunks:
+            for row in rows:
                 tally.add(row)
                 yield row
             failure = failure or chunk_failure
-            if results and failure is None:
-                last_line = results[-1].line
+            if rows and failure is None:
+                last_line = rows[-1].line
     except Abandoned:
         failure = Interrupted("Interrupted; it is not known which of the remaining rows were booked.")
     except KeyboardInterrupt:
         failure = Interrupted("Interrupted; nothing was changed." if atomic else "Interrupted.")
     except BookingError as error:
         failure = failure or error
-    if failure is None:
-        if tally.rejected:
-            raise Refused(f"Rows not booked: {tally.rejected} of {tally.lines}.")
-        return
-    if atomic:
-        raise InvalidInput(f"{failure} Nothing was booked.") if isinstance(failure, InvalidInput) else failure
-    reach = (
-        f"Rows up to line {last_line} were processed and saved." if last_line else "No row was processed completely."
-    )
-    if isinstance(failure, OutcomeUnknown):  # also of a Ctrl-C during COMMIT
-        raise OutcomeUnknown(None, f"{reach} {_RUN_AGAIN}")
-    reasons = {Busy: "The database was too busy.", DatabaseUnavailable: "The database could not be reached."}
-    raise type(failure)(f"{reasons.get(type(failure), failure)} {reach} {_RUN_AGAIN}")
+    if failure is None and tally.rejected:
+        raise Refused(f"Rows not booked: {tally.rejected} of {tally.rows}.")
+    if failure is not None:
+        raise _atomic_failure(failure) if atomic else _failure(failure, last_line)
 
 
-def _rows(count: int) -> str:
-    return f"{count} row{'s' * (count != 1)}"
+def _atomic_failure(failure: BookingError) -> BookingError:
+    return InvalidInput(f"{failure} Nothing was booked.") if isinstance(failure, InvalidInput) else failure
+
+
+def _failure(failure: BookingError, last_line: int) -> BookingError:
+    """Return an error that says what was booked before it, and that the command can be run again."""
+    reach = "No row was processed completely."
+    if last_line:
+        reach = f"Rows up to line {last_line} were processed and saved."
+    match failure:
+        case OutcomeUnknown():  # also of a Ctrl-C during COMMIT
+            return OutcomeUnknown(None, f"{reach} {_RUN_AGAIN}")
+        case Busy():
+            reason = "The database was too busy."
+        case DatabaseUnavailable():
+            reason = "The database could not be reached."
+        case _:
+            reason = str(failure)
+    return type(failure)(f"{reason} {reach} {_RUN_AGAIN}")
 
 
 def _chunks(rows: "Iterator[ImportRow]") -> "Iterator[list[ImportRow]]":
     """Yield the rows in chunks; before an error of reading, the rows that were read."""
-    while True:
+    failure = None
+    while failure is None:
         chunk: list[ImportRow] = []
         try:
             chunk.extend(itertools.islice(rows, CHUNK))
-        except InvalidInput:
-            if chunk:
-                yield chunk
-            raise
-        if not chunk:
+        except InvalidInput as error:
+            failure = error
+        if chunk:
+            yield chunk
+        elif failure is None:
             return
-        yield chunk
+    raise failure
 
 
 def _threads(jobs: int | None, atomic: bool) -> int:
@@ -193,15 +200,11 @@ def _threads(jobs: int | None, atomic: bool) -> int:
         return 1
     if atomic:
         raise InvalidInput("Use either --atomic or --jobs: one transaction runs on one connection.")
-    if jobs > MAX_JOBS:
-        raise InvalidInput(f"--jobs goes from 1 to {MAX_JOBS}; each takes a connection to the database.")
     from booking_cli import settings
 
     most = settings.load().pool_size
     if jobs > most:
-        raise InvalidInput(
-            f"--jobs {jobs} is more than BOOKING_POOL_SIZE, which is {most}. Use fewer, or set it higher."
-        )
+        raise InvalidInput(f"--jobs {jobs} is more than BOOKING_POOL_SIZE, which is {most}; that can be set up to 20.")
     return jobs
 
 
@@ -219,14 +222,10 @@ def _open(ctx: typer.Context, path: str, *, seekable: bool) -> BinaryIO:
         ctx.call_on_close(file.close)
     if not seekable or file.seekable():
         return file
-    try:
-        copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the context
-        ctx.call_on_close(copy.close)
+    from booking_cli.importing.executor import temporary_file_errors
+
+    with temporary_file_errors():
+        copy = ctx.with_resource(tempfile.TemporaryFile())  # noqa: SIM115  # closed with the context
         shutil.copyfileobj(file, copy)
         copy.flush()
-    except OSError as error:
-        raise OutputFailed(
-            f"Nothing was booked: the input could not be copied to a temporary file ({error.strerror}). "
-            "Set TMPDIR to another folder."
-        ) from error
     return copy

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from booking_cli import repository
 from booking_cli.cli.parameters import (
     DEFAULT_LIMIT,
     BookingArgument,
@@ -22,6 +23,7 @@ from booking_cli.cli.parameters import (
     period,
 )
 from booking_cli.domain.errors import InvalidInput, UsageError
+from booking_cli.domain.models import Booking, HistoryEntry
 from booking_cli.domain.references import new_request_id
 from booking_cli.domain.validation import (
     PatientKey,
@@ -39,7 +41,7 @@ from booking_cli.output.results import Many, One, Result
 from booking_cli.output.show import tell
 
 if TYPE_CHECKING:
-    from booking_cli.repository.bookings import Booked
+    from booking_cli.repository.new_bookings import Booked
     from booking_cli.session import ClinicSession
 
 app = typer.Typer(rich_markup_mode=None)
@@ -110,10 +112,8 @@ def book(
         raise UsageError(f"Missing argument 'SLOT'. See '{ctx.command_path} --help'.")
     _check_patient_options(ctx, patient, name, email, phone)
     session = open_session(ctx)
-    from booking_cli.repository import bookings, patients
-
-    registered = patients.find(session, patient) if patient else None
-    request = bookings.BookingRequest(
+    registered = repository.patients.find(session, patient) if patient else None
+    request = repository.new_bookings.BookingRequest(
         slot_id=slot,
         patient_id=registered.id if registered else None,
         name=registered.name if registered else name or "",
@@ -124,11 +124,11 @@ def book(
         may_be_replay=request_id is not None,
         allow_overlap=allow_overlap,
     )
-    booked = bookings.book(session, request)
+    booked = repository.new_bookings.book(session, request)
     made = booked.booking
     if booked.replayed:
         _tell_replay(session, booked, "booked")
-    elif notice := patients.contact_notice(made, phone):
+    elif notice := repository.patients.contact_notice(made, phone):
         tell(notice)
     if made.status == "CONFIRMED":
         return One(made, f"Booked and confirmed: {made.reference}.")
@@ -141,9 +141,7 @@ def book(
 def confirm(ctx: typer.Context, booking: BookingArgument, request_id: RequestIdOption = None) -> Result:
     """Confirm a hold."""
     session = open_session(ctx)
-    from booking_cli.repository import bookings
-
-    confirmed = bookings.confirm(session, booking, request_id or new_request_id())
+    confirmed = repository.bookings.confirm(session, booking, request_id or new_request_id())
     if confirmed.replayed:
         _tell_replay(session, confirmed, "confirmed")
     return One(confirmed.booking, f"Confirmed: {confirmed.booking.reference}.")
@@ -158,9 +156,7 @@ def cancel(
 ) -> Result:
     """Cancel a hold or a confirmed booking."""
     session = open_session(ctx)
-    from booking_cli.repository import bookings
-
-    cancelled = bookings.cancel(session, booking, reason, request_id or new_request_id())
+    cancelled = repository.bookings.cancel(session, booking, reason, request_id or new_request_id())
     if cancelled.replayed:
         _tell_replay(session, cancelled, "cancelled")
     return One(cancelled.booking, f"Cancelled: {cancelled.booking.reference}.")
@@ -169,10 +165,7 @@ def cancel(
 @app.command("show", cls=Command)
 def show(ctx: typer.Context, booking: BookingArgument) -> Result:
     """Show a booking."""
-    session = open_session(ctx)
-    from booking_cli.repository import bookings
-
-    return One(bookings.find(session, booking))
+    return One(repository.bookings.find(open_session(ctx), booking))
 
 
 @app.command("list", cls=Command)
@@ -191,17 +184,12 @@ def list_(
 ) -> Result:
     """List bookings by the start of their slot."""
     session = open_session(ctx)
-    from booking_cli.domain.models import Booking
-    from booking_cli.repository import bookings, doctors, patients
-
-    starts_from, starts_before = period(session, date, first, last)
-    found = bookings.list_bookings(
+    found = repository.bookings.list_bookings(
         session,
+        period(session, date, first, last),
         statuses=[one.value for one in status] if status else None,
-        patient_ids=patients.find_by_email(session, email) if email else None,
-        doctor_id=doctors.find(session, doctor).id if doctor else None,
-        starts_from=starts_from,
-        starts_before=starts_before,
+        patient_ids=repository.patients.find_by_email(session, email) if email else None,
+        doctor_id=repository.doctors.find(session, doctor).id if doctor else None,
         limit=limit,
     )
     return Many(Booking, found, "booking", session.zone.key, limit)
@@ -214,10 +202,7 @@ def history(ctx: typer.Context, booking: BookingArgument) -> Result:
     When, who, from which state to which, and why.
     """
     session = open_session(ctx)
-    from booking_cli.domain.models import HistoryEntry
-    from booking_cli.repository import bookings
-
-    return Many(HistoryEntry, bookings.history(session, booking), "change", session.zone.key)
+    return Many(HistoryEntry, repository.bookings.history(session, booking), "change", session.zone.key)
 
 
 @app.command("expire", cls=Command)
@@ -229,10 +214,7 @@ def expire(
     if quiet:
         logging.getLogger("booking").setLevel(logging.ERROR)
     session = open_session(ctx)
-    from booking_cli.domain.models import Booking
-    from booking_cli.repository import bookings
-
-    expiry = bookings.expire(session)
+    expiry = repository.bookings.expire(session)
     if quiet:
         return None
     if not expiry.expired:

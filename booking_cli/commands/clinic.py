@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from booking_cli import repository
 from booking_cli.cli.parameters import Command, open_session, option
 from booking_cli.domain.errors import InvalidInput
 from booking_cli.domain.validation import parse_hold_minutes, parse_name
@@ -37,6 +38,6 @@ def set_(
     if name is None and timezone is None and hold is None:
         raise InvalidInput("Nothing to change; give at least one of --name, --timezone and --hold.")
     session = open_session(ctx)
-    from booking_cli.repository import clinic
-
-    return One(clinic.update(session, name=name, timezone=timezone, hold_minutes=hold), "Changed the clinic.")
+    return One(
+        repository.clinic.update(session, name=name, timezone=timezone, hold_minutes=hold), "Changed the clinic."
+    )

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from booking_cli import repository
 from booking_cli.cli.parameters import Command, option
+from booking_cli.domain.models import Migration
 from booking_cli.domain.validation import parse_login
 from booking_cli.output.results import Many, One, Result
 
@@ -24,20 +26,17 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run; change nothing.")] = False,
 ) -> Result:
     """Set up the database, or bring its schema up to date."""
-    from booking_cli.domain.models import Migration
-    from booking_cli.repository import db
 
     if dry_run:
-        return Many(Migration, db.pending_migrations(), "pending migration")
-    return Many(Migration, db.migrate(), "applied migration")
+        return Many(Migration, repository.db.pending_migrations(), "pending migration")
+    return Many(Migration, repository.db.migrate(), "applied migration")
 
 
 @app.command("status", cls=Command)
 def status() -> Result:
     """Show version, address, sizes and pending migrations."""
-    from booking_cli.repository import db
 
-    return One(db.status())
+    return One(repository.db.status())
 
 
 @app.command("start", cls=Command)
@@ -46,10 +45,9 @@ def start() -> Result:
 
     Other commands start it when they need it.
     """
-    from booking_cli.repository import db
 
-    db.embedded_server().start()
-    return One(db.status(), "The embedded database is running.")
+    repository.db.embedded_server().start()
+    return One(repository.db.status(), "The embedded database is running.")
 
 
 @app.command("stop", cls=Command)
@@ -58,10 +56,11 @@ def stop() -> Result:
 
     The next command starts it again.
     """
-    from booking_cli.repository import db
 
-    ran = db.embedded_server().stop()
-    return One(db.status(), "Stopped the embedded database." if ran else "The embedded database was not running.")
+    ran = repository.db.embedded_server().stop()
+    return One(
+        repository.db.status(), "Stopped the embedded database." if ran else "The embedded database was not running."
+    )
 
 
 @app.command("url", cls=Command)
@@ -70,9 +69,8 @@ def url() -> Result:
 
     Starts the embedded database.
     """
-    from booking_cli.repository import db
 
-    address = db.address()
+    address = repository.db.address()
     return One(address, address.url, details=False)
 
 
@@ -92,9 +90,8 @@ def grant(
 
     They belong to a role of this clinic, which is created where it is missing; running it again restores its rights.
     """
-    from booking_cli.repository import db
 
-    granted = db.grant(kind.value, to)
+    granted = repository.db.grant(kind.value, to)
     rights = "the rights of an operator" if kind is Kind.OPERATOR else "the rights of a reader"
     if granted.member is None:
         return One(granted, f"The role {granted.role} has {rights}; --to LOGIN grants them to a login.", details=False)

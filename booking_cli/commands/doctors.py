@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from booking_cli import repository
 from booking_cli.cli.parameters import (
     DEFAULT_LIMIT,
     Command,
@@ -19,6 +20,7 @@ from booking_cli.cli.parameters import (
     option,
 )
 from booking_cli.domain.errors import InvalidInput
+from booking_cli.domain.models import Doctor
 from booking_cli.domain.validation import parse_email, parse_search, parse_specialization
 from booking_cli.output.results import Many, One, Result
 
@@ -35,9 +37,7 @@ def add(
 ) -> Result:
     """Add a doctor."""
     session = open_session(ctx)
-    from booking_cli.repository import doctors
-
-    doctor = doctors.add(session, name=name, specialization=specialization, email=email, phone=phone)
+    doctor = repository.doctors.add(session, name=name, specialization=specialization, email=email, phone=phone)
     return One(doctor, f"Added doctor {doctor.id}.")
 
 
@@ -53,10 +53,7 @@ def list_(
 ) -> Result:
     """List doctors by name."""
     session = open_session(ctx)
-    from booking_cli.domain.models import Doctor
-    from booking_cli.repository import doctors
-
-    found = doctors.list_doctors(
+    found = repository.doctors.list_doctors(
         session, specialization=specialization, search=search, include_inactive=all_, limit=limit
     )
     return Many(Doctor, found, "doctor", limit=limit)
@@ -65,10 +62,7 @@ def list_(
 @app.command("show", cls=Command)
 def show(ctx: typer.Context, doctor: DoctorArgument) -> Result:
     """Show a doctor."""
-    session = open_session(ctx)
-    from booking_cli.repository import doctors
-
-    return One(doctors.find(session, doctor))
+    return One(repository.doctors.find(open_session(ctx), doctor))
 
 
 @app.command("update", cls=Command)
@@ -90,10 +84,8 @@ def update(
             "Nothing to change; give at least one of --name, --specialization, --email, --phone, --active or --inactive."
         )
     session = open_session(ctx)
-    from booking_cli.repository import doctors
-
-    change = doctors.DoctorUpdate(name, specialization, email, phone, active)
-    changed = doctors.update(session, doctor, change, if_version=if_version)
+    change = repository.doctors.DoctorUpdate(name, specialization, email, phone, active)
+    changed = repository.doctors.update(session, doctor, change, if_version=if_version)
     return One(changed, f"Changed doctor {changed.id}.")
 
 
@@ -101,7 +93,5 @@ def update(
 def delete(ctx: typer.Context, doctor: DoctorArgument) -> Result:
     """Delete a doctor who has no slots."""
     session = open_session(ctx)
-    from booking_cli.repository import doctors
-
-    deleted = doctors.delete(session, doctor)
+    deleted = repository.doctors.delete(session, doctor)
     return One(deleted, f"Deleted doctor {deleted.id}, {deleted.name}.", details=False)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from booking_cli import repository
 from booking_cli.cli.parameters import (
     DEFAULT_LIMIT,
     Command,
@@ -19,6 +20,7 @@ from booking_cli.cli.parameters import (
     option,
 )
 from booking_cli.domain.errors import InvalidInput, PatientOverlap, UsageError
+from booking_cli.domain.models import Patient, PatientChange
 from booking_cli.domain.validation import PatientKey, or_empty, parse_email, parse_note, parse_patient, parse_search
 from booking_cli.output.results import Many, One, Result
 
@@ -40,9 +42,7 @@ def add(
     if email is None and phone is None:
         raise UsageError(f"Missing option '--email' or '--phone'. See '{ctx.command_path} --help'.")
     session = open_session(ctx)
-    from booking_cli.repository import patients
-
-    patient = patients.add(session, name=name, email=email, phone=phone, note=note)
+    patient = repository.patients.add(session, name=name, email=email, phone=phone, note=note)
     return One(patient, f"Registered patient {patient.id}.")
 
 
@@ -56,19 +56,13 @@ def list_(
 ) -> Result:
     """List patients by name."""
     session = open_session(ctx)
-    from booking_cli.domain.models import Patient
-    from booking_cli.repository import patients
-
-    return Many(Patient, patients.list_patients(session, search=search, limit=limit), "patient", limit=limit)
+    return Many(Patient, repository.patients.list_patients(session, search=search, limit=limit), "patient", limit=limit)
 
 
 @app.command("show", cls=Command)
 def show(ctx: typer.Context, patient: PatientArgument) -> Result:
     """Show a patient with their coming and past bookings."""
-    session = open_session(ctx)
-    from booking_cli.repository import patients
-
-    return One(patients.show(session, patient))
+    return One(repository.patients.show(open_session(ctx), patient))
 
 
 @app.command("update", cls=Command)
@@ -88,10 +82,8 @@ def update(
     if all(value is None for value in (name, email, phone, note)):
         raise InvalidInput("Nothing to change; give at least one of --name, --email, --phone and --note.")
     session = open_session(ctx)
-    from booking_cli.repository import patients
-
-    change = patients.PatientUpdate(name, email, phone, note)
-    changed = patients.update(session, patient, change, if_version=if_version)
+    change = repository.patients.PatientUpdate(name, email, phone, note)
+    changed = repository.patients.update(session, patient, change, if_version=if_version)
     return One(changed, f"Changed patient {changed.id}.")
 
 
@@ -107,14 +99,12 @@ def merge(
     record of PATIENT.
     """
     session = open_session(ctx)
-    from booking_cli.repository import bookings, patients
-
     try:
-        merged = patients.merge(session, patient, into)
+        merged = repository.patients.merge(session, patient, into)
     except PatientOverlap:
-        if not bookings.expire(session).expired:  # a lapsed hold must not block the merge
+        if not repository.bookings.expire(session).expired:  # a lapsed hold must not block the merge
             raise
-        merged = patients.merge(session, patient, into)
+        merged = repository.patients.merge(session, patient, into)
     return One(merged, f"Merged into patient {merged.id}.")
 
 
@@ -125,7 +115,4 @@ def history(ctx: typer.Context, patient: PatientArgument) -> Result:
     When and by whom it was registered, updated and merged.
     """
     session = open_session(ctx)
-    from booking_cli.domain.models import PatientChange
-    from booking_cli.repository import patients
-
-    return Many(PatientChange, patients.history(session, patient), "change", session.zone.key)
+    return Many(PatientChange, repository.patients.history(session, patient), "change", session.zone.key)

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from booking_cli import repository
 from booking_cli.cli.parameters import Command, FromOption, ToOption, open_session, period
+from booking_cli.domain.models import DayStats, DoctorStats, StatusStats, Violation
 from booking_cli.output.results import Many, One, Result
 
 app = typer.Typer(rich_markup_mode=None)
@@ -31,19 +33,16 @@ def stats(
     Select bookings by the date of their slot with --from and --to.
     """
     session = open_session(ctx)
-    from booking_cli.domain.models import DayStats, DoctorStats, StatusStats
-    from booking_cli.repository import stats
-
-    starts_from, starts_before = period(session, None, first, last)
+    dates = period(session, None, first, last)
     match by:
         case None:
-            return One(stats.overall(session, starts_from, starts_before))
+            return One(repository.stats.overall(session, dates))
         case By.STATUS:
-            return Many(StatusStats, stats.by_status(session, starts_from, starts_before), "state")
+            return Many(StatusStats, repository.stats.by_status(session, dates), "state")
         case By.DOCTOR:
-            return Many(DoctorStats, stats.by_doctor(session, starts_from, starts_before), "doctor")
+            return Many(DoctorStats, repository.stats.by_doctor(session, dates), "doctor")
         case By.DAY:
-            return Many(DayStats, stats.by_day(session, starts_from, starts_before), "day", session.zone.key)
+            return Many(DayStats, repository.stats.by_day(session, dates), "day", session.zone.key)
 
 
 @app.command("verify", cls=Command)
@@ -54,9 +53,7 @@ def verify(ctx: typer.Context) -> Result:
     """
     session = open_session(ctx)
     from booking_cli.domain.errors import PromiseBroken
-    from booking_cli.domain.models import Violation
-    from booking_cli.repository import verify
 
-    found = verify.violations(session)
+    found = repository.verify.violations(session)
     failure = PromiseBroken("The appointment book violates its promises; see the list.") if found else None
     return Many(Violation, found, "violation", failure=failure)

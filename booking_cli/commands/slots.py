@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from booking_cli import repository
 from booking_cli.cli.parameters import (
     DEFAULT_LIMIT,
     Command,
@@ -32,12 +33,12 @@ from booking_cli.domain.dates import (
     parse_weekdays,
 )
 from booking_cli.domain.errors import InvalidInput
+from booking_cli.domain.models import BulkResult, Slot
 from booking_cli.domain.validation import parse_slot_minutes
 from booking_cli.output.results import Many, One, Result
 from booking_cli.output.show import tell
 
 if TYPE_CHECKING:
-    from booking_cli.domain.models import BulkResult
     from booking_cli.session import ClinicSession
 
 DEFAULT_MINUTES = 30
@@ -69,9 +70,8 @@ def add(
     """Add a slot."""
     session = open_session(ctx)
     from booking_cli.domain.working_hours import instant_of
-    from booking_cli.repository import slots
 
-    slot = slots.add(session, doctor, instant_of(date.on(session.today), time, session.zone), minutes)
+    slot = repository.slots.add(session, doctor, instant_of(date.on(session.today), time, session.zone), minutes)
     return One(slot, f"Added slot {slot.id}.")
 
 
@@ -109,9 +109,8 @@ def bulk(
     session = open_session(ctx)
     from booking_cli.domain.working_hours import Hours, plan
     from booking_cli.output.progress import progress
-    from booking_cli.repository import doctors, slots
 
-    active = doctors.find_active(session, doctor)
+    active = repository.doctors.find_active(session, doctor)
     dates = _dates(session, first, last, days)
     planned = plan(dates, Hours(start, end, minutes, breaks or []), session.zone)
     if len(planned.starts) > MAX_BULK_SLOTS:
@@ -119,12 +118,12 @@ def bulk(
     for remark in planned.remarks:
         tell(remark)
     if dry_run:
-        result = slots.preview(session, active, planned.starts, minutes)
+        result = repository.slots.preview(session, active, planned.starts, minutes)
         if strict and result.conflicts:
-            raise slots.strict_conflict(active, result.conflicts, result.planned)
+            raise repository.slots.strict_conflict(active, result.conflicts, result.planned)
     else:
         with progress(f"Creating {len(planned.starts)} slots"):
-            result = slots.add_many(session, active, planned.starts, minutes, strict=strict)
+            result = repository.slots.add_many(session, active, planned.starts, minutes, strict=strict)
     return One(result, _summary(result, active.name, dry_run=dry_run), details=False)
 
 
@@ -144,22 +143,17 @@ def list_(
     By default, free slots from now on. A slot is free if it can be booked.
     """
     session = open_session(ctx)
-    from booking_cli.domain.models import Slot
-    from booking_cli.repository import doctors, slots
-
-    starts_from, starts_before = period(session, date, first, last)
-    if starts_from is None:
-        if starts_before is None or starts_before > session.now:
-            starts_from = session.now
-    elif status is Status.FREE and (starts_before is None or starts_before > session.now):
-        # A slot that has begun cannot be booked.
-        starts_from = max(starts_from, session.now)
-    found = slots.list_slots(
+    dates = period(session, date, first, last)
+    if dates.starts_before is None or dates.starts_before > session.now:
+        if dates.starts_from is None:
+            dates = dates._replace(starts_from=session.now)
+        elif status is Status.FREE:  # a slot that has begun cannot be booked
+            dates = dates._replace(starts_from=max(dates.starts_from, session.now))
+    found = repository.slots.list_slots(
         session,
-        doctor_id=doctors.find(session, doctor).id if doctor else None,
+        dates,
+        doctor_id=repository.doctors.find(session, doctor).id if doctor else None,
         specialization=specialization,
-        starts_from=starts_from,
-        starts_before=starts_before,
         status=status.value,
         limit=limit,
     )
@@ -169,19 +163,14 @@ def list_(
 @app.command("show", cls=Command)
 def show(ctx: typer.Context, slot: SlotArgument) -> Result:
     """Show a slot."""
-    session = open_session(ctx)
-    from booking_cli.repository import slots
-
-    return One(slots.find(session, slot), details=True)
+    return One(repository.slots.find(open_session(ctx), slot), details=True)
 
 
 @app.command("delete", cls=Command)
 def delete(ctx: typer.Context, slot: SlotArgument) -> Result:
     """Delete a slot that never had a booking."""
     session = open_session(ctx)
-    from booking_cli.repository import slots
-
-    deleted = slots.delete(session, slot)
+    deleted = repository.slots.delete(session, slot)
     return One(deleted, f"Deleted slot {deleted.id}.", details=False)
 
 

@@ -268,6 +268,20 @@ class Database:
         return Begin(statements, timezone)
 
 
+class OpenTransaction(Database):
+    """Runs reads and writes within a transaction that is open already, which alone is committed or rolled back."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def read(self, work: Callable[[Transaction], T], **_options: object) -> T:
+        """Run `work`."""
+        return work(self._tx)
+
+    read_after_sync_replication = read
+    write = read
+
+
 def search_path(schema: str) -> str:
     """Return the value of search_path for a clinic's schema.
 

@@ -33,6 +33,13 @@ class Day(NamedTuple):
         return today + dt.timedelta(days=self.days_from_today)
 
 
+class Period(NamedTuple):
+    """From an instant (inclusive) to another (exclusive); None is unbounded."""
+
+    starts_from: dt.datetime | None = None
+    starts_before: dt.datetime | None = None
+
+
 def parse_day(text: str) -> Day:
     """Parse `YYYY-MM-DD`, `today`, `tomorrow`, `+3d` or the name of a weekday, in upper or lower case."""
     word = text.strip().lower()

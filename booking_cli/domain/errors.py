@@ -1,8 +1,11 @@
 """The errors with which a command can end: each is a type with a code and an exit status for scripts.
 
-They are raised where the rule is and rendered in `cli.application`. Codes and exit statuses are part of the contract with
-scripts. A message has one or two sentences: what is wrong, and what to do.
+They are raised where the rule is and rendered in `cli.application`. A message has one or two sentences: what is wrong, and what
+to do. The code of an error is the name of its type in snake case, such as `slot_taken`, unless the type sets another one. Codes
+and exit statuses are part of the contract with scripts.
 """
+
+import re
 
 
 class BookingError(Exception):
@@ -11,17 +14,18 @@ class BookingError(Exception):
     code = "error"
     exit_status = 1
 
+    def __init_subclass__(cls) -> None:
+        if "code" not in cls.__dict__:
+            cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
 
 class OutputFailed(BookingError):
     """The result could not be written, as on a full disk; the changes of the command are saved."""
-
-    code = "output_failed"
 
 
 class InvalidInput(BookingError):
     """An argument or a setting is malformed or out of range."""
 
-    code = "invalid_input"
     exit_status = 2
 
 
@@ -34,7 +38,6 @@ class UsageError(InvalidInput):
 class NotFound(BookingError):
     """The doctor, slot, patient or booking does not exist."""
 
-    code = "not_found"
     exit_status = 3
 
     def __init__(self, noun: str, key: object, hint: str) -> None:
@@ -44,112 +47,80 @@ class NotFound(BookingError):
 class Ambiguous(InvalidInput):
     """Several records match where one is needed."""
 
-    code = "ambiguous"
-
 
 class Refused(BookingError):
     """A rule of the appointment book forbids the change; nothing was changed."""
 
-    code = "refused"
     exit_status = 4
 
 
 class SlotTaken(Refused):
     """The slot is held or booked."""
 
-    code = "slot_taken"
-
 
 class SlotInPast(Refused):
     """The slot has already begun."""
-
-    code = "slot_in_past"
 
 
 class SlotOverlap(Refused):
     """The doctor has another slot at that time."""
 
-    code = "slot_overlap"
-
 
 class DoctorInactive(Refused):
     """The doctor takes no appointments at present."""
-
-    code = "doctor_inactive"
 
 
 class EmailTaken(Refused):
     """Another doctor has this email address."""
 
-    code = "email_taken"
-
 
 class PatientOverlap(Refused):
     """The patient has an active booking at an overlapping time."""
-
-    code = "patient_overlap"
 
 
 class PatientExists(Refused):
     """A patient with this name and email address or phone number is registered."""
 
-    code = "patient_exists"
-
 
 class RequestIdReused(Refused):
     """The request id was used for another patient or slot."""
-
-    code = "request_id_reused"
 
 
 class WrongState(Refused):
     """The booking's state does not allow the change."""
 
-    code = "wrong_state"
-
 
 class HoldLapsed(Refused):
     """The hold lapsed before it was confirmed."""
-
-    code = "hold_lapsed"
 
 
 class VersionConflict(Refused):
     """Somebody else changed the record since it was read."""
 
-    code = "version_conflict"
-
 
 class InUse(Refused):
     """Other records depend on this one, so it cannot be deleted; or a name is in use."""
-
-    code = "in_use"
 
 
 class PromiseBroken(Refused):
     """`verify` found data that violates a promise of the appointment book."""
 
-    code = "promise_broken"
-
 
 class DatabaseUnavailable(BookingError):
     """The database cannot be reached, or this login has no rights in it."""
 
-    code = "database_unavailable"
     exit_status = 5
 
 
 class NotSetUp(BookingError):
     """The tables are missing, or older or newer than this program."""
 
-    code = "not_set_up"
     exit_status = 5
 
 
 class Busy(BookingError):
     """Too many changes at the same time, or a timeout; nothing was changed, and the command can be run again."""
 
-    code = "busy"
     exit_status = 6
 
 
@@ -160,7 +131,6 @@ class OutcomeUnknown(BookingError):
     again, where that could overwrite a later change.
     """
 
-    code = "outcome_unknown"
     exit_status = 6
     sentence_with_advice = (
         "The connection to the database broke while the change was being committed, and it is not known whether the change "
@@ -179,7 +149,6 @@ class OutcomeUnknown(BookingError):
 class Interrupted(BookingError):
     """Ctrl-C."""
 
-    code = "interrupted"
     exit_status = 130
 
 

@@ -126,18 +126,18 @@ class RowResult(NamedTuple):
     """
 
     line: int
-    slot_id: int | None
-    patient_id: int | None
-    patient_name: str | None
-    patient_email: str | None
-    patient_phone: str | None
-    request_id: str | None
-    booking_id: int | None
-    reference: str | None
-    status: str | None
-    hold_expires_at: dt.datetime | None
-    code: str | None
-    message: str | None
+    slot_id: int | None = None
+    patient_id: int | None = None
+    patient_name: str | None = None
+    patient_email: str | None = None
+    patient_phone: str | None = None
+    request_id: str | None = None
+    booking_id: int | None = None
+    reference: str | None = None
+    status: str | None = None
+    hold_expires_at: dt.datetime | None = None
+    code: str | None = None
+    message: str | None = None
 
 
 class HistoryEntry(NamedTuple):

@@ -111,28 +111,19 @@ def parse_booking(text: str) -> BookingKey:
     return BookingKey(reference=reference)
 
 
-def parse_count(text: str) -> int:
-    """Parse a number of rows: 1 or more."""
-    value = _whole_number(text)
-    if value is None or not 1 <= value <= MAX_BIGINT - 1:
-        raise InvalidInput(f"{quote(text)} is not a whole number from 1 up.")
-    return value
+def _number_parser(least: int, most: int, problem: str) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = _whole_number(text)
+        if value is None or not least <= value <= most:
+            raise InvalidInput(f"{quote(text)} {problem}")
+        return value
+
+    return parse
 
 
-def parse_version(text: str) -> int:
-    """Parse the version of a record: 1 or more."""
-    value = _whole_number(text)
-    if value is None or not 1 <= value < 2**31:
-        raise InvalidInput(f"{quote(text)} is not a version; a version is a whole number from 1 up.")
-    return value
-
-
-def parse_slot_minutes(text: str) -> int:
-    """Parse the length of a slot in minutes: 5 to 480."""
-    value = _whole_number(text)
-    if value is None or not 5 <= value <= 480:
-        raise InvalidInput(f"{quote(text)} is not a length for a slot; use 5 to 480 minutes.")
-    return value
+parse_count = _number_parser(1, MAX_BIGINT - 1, "is not a whole number from 1 up.")
+parse_version = _number_parser(1, 2**31 - 1, "is not a version; a version is a whole number from 1 up.")
+parse_slot_minutes = _number_parser(5, 480, "is not a length for a slot; use 5 to 480 minutes.")
 
 
 def parse_hold_minutes(text: str) -> Decimal:

@@ -4,19 +4,19 @@ import contextlib
 import pickle
 import tempfile
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, TypeVar
 
 from booking_cli import signals
+from booking_cli.db.runner import OpenTransaction
 from booking_cli.db.transaction import Transaction
 from booking_cli.domain.errors import BookingError, Busy, DatabaseUnavailable, OutcomeUnknown, OutputFailed, Refused
-from booking_cli.domain.models import NOT_MADE, RowResult
+from booking_cli.domain.models import NOT_MADE, Booking, RowResult
 from booking_cli.importing.rows import ImportRow
-from booking_cli.repository import bookings, patients
-from booking_cli.repository.bookings import Booked, BookingRequest
+from booking_cli.repository import new_bookings, patients
+from booking_cli.repository.new_bookings import Booked, Result
 from booking_cli.session import ClinicSession
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ Chunk = Sequence[ImportRow]
 class ChunkResult(NamedTuple):
     """The results of a chunk's rows, and the error after which no further chunk is booked."""
 
-    results: list[RowResult]
+    rows: list[RowResult]
     failure: BookingError | None = None
 
 
@@ -40,9 +40,13 @@ def book_chunks(session: ClinicSession, chunks: Iterator[Chunk], jobs: int) -> I
 
     After a failure, and after Ctrl-C, no further chunk is started; those in progress are finished and yielded.
     """
-    return in_order(
-        chunks, lambda chunk: _book_chunk(session, chunk), jobs, is_last=lambda done: done.failure is not None
-    )
+
+    def book(chunk: Chunk) -> ChunkResult:
+        results = _book(session, chunk)
+        failures = (result for result in results if isinstance(result, Busy | DatabaseUnavailable | OutcomeUnknown))
+        return ChunkResult(_row_results(chunk, results), next(failures, None))
+
+    return in_order(chunks, book, jobs, is_last=lambda done: done.failure is not None)
 
 
 def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]]) -> Iterator[ChunkResult]:
@@ -52,53 +56,45 @@ def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]])
     that memory is bounded.
     """
     with contextlib.ExitStack() as stack:
-        with _disk_errors():
-            results = stack.enter_context(tempfile.TemporaryFile())
+        with temporary_file_errors():
+            file = stack.enter_context(tempfile.TemporaryFile())
 
-        def work(tx: Transaction) -> tuple[str, str] | None:
-            results.seek(0)
-            results.truncate()
-            started, rejected, count = time.monotonic(), 0, 0
-            hold_minutes: float | None = None
-            first: tuple[str, str] | None = None
+        def work(tx: Transaction) -> Booking | None:
+            file.seek(0)
+            file.truncate()
+            within = session.with_database(OpenTransaction(tx))
+            first: Booking | None = None
+            count = rejected = 0
             for chunk in read():
-                requests = _requests(chunk)
-                booked = bookings.book_all_within(tx, session, requests)
-                rows = _row_results(chunk, booked)
-                new = set()
-                for request, result in zip(requests, booked, strict=True):
-                    if isinstance(result, Booked) and not result.replayed:
-                        new.add(request.request_id)
-                        first = first or (request.request_id, result.booking.reference)
-                        if request.hold_minutes is not None:
-                            hold_minutes = float(request.hold_minutes)
-                with _disk_errors():
-                    pickle.dump((rows, new), results)
-                    results.flush()
+                results = _book(within, chunk)
+                rows = _row_results(chunk, results)
+                made = [result.booking for result in results if isinstance(result, Booked) and not result.replayed]
+                first = first or next(iter(made), None)
+                with temporary_file_errors():
+                    pickle.dump((rows, {booking.id for booking in made}), file)
+                    file.flush()
                 count += len(rows)
                 rejected += sum(row.code is not None for row in rows)
             if rejected:
                 raise Refused(f"Nothing was booked; rejected rows: {rejected} of {count}.")
-            took = time.monotonic() - started
-            if hold_minutes is not None and took >= hold_minutes * 60:
-                raise Refused(
-                    f"Nothing was booked: it took {took:.0f} seconds, and the holds would have lapsed. Use a longer --hold."
-                )
-            tx.one("db.write_to_log")  # replayed results are reported only once a synchronous standby has them
+            # Replayed results are reported only once a synchronous standby has them.
+            end = tx.one("db.write_to_log")
+            if first and first.hold_expires_at and end and first.hold_expires_at <= end["now"]:
+                raise Refused("Nothing was booked: it took longer than the holds last. Use a longer --hold.")
             return first
 
         failure = None
         try:
-            session.database.write(work, was_committed=_was_booked)
+            session.database.write(
+                work, was_committed=lambda tx, first: first is not None and new_bookings.is_saved(tx, first)
+            )
         except Refused as error:
             failure = error
-        results.seek(0)
+        file.seek(0)
         with contextlib.suppress(EOFError):
             while True:
-                rows, new = pickle.load(results)
-                if failure:
-                    rows = [_not_made(row) if row.code is None and row.request_id in new else row for row in rows]
-                yield ChunkResult(rows)
+                rows, made = pickle.load(file)
+                yield ChunkResult([_not_made(row) if failure and row.booking_id in made else row for row in rows])
         if failure:
             yield ChunkResult([], failure)
 
@@ -160,49 +156,35 @@ def _interruptible(wait: Callable[[], T]) -> T:
         signals.defer_sigint()
 
 
-def _book_chunk(session: ClinicSession, chunk: Chunk) -> ChunkResult:
-    requests = _requests(chunk)
-    results = bookings.book_all(session, requests) if requests else []
-    failure = next(
-        (result for result in results if isinstance(result, Busy | DatabaseUnavailable | OutcomeUnknown)), None
-    )
-    return ChunkResult(_row_results(chunk, results), failure)
+def _book(session: ClinicSession, chunk: Chunk) -> list[Result]:
+    requests = [row.request for row in chunk if row.request is not None]
+    return new_bookings.book_all(session, requests) if requests else []
 
 
-def _requests(chunk: Chunk) -> list[BookingRequest]:
-    return [row.request for row in chunk if row.request is not None]
-
-
-def _row_results(chunk: Chunk, results: Sequence[bookings.Result]) -> list[RowResult]:
+def _row_results(chunk: Chunk, results: Sequence[Result]) -> list[RowResult]:
     by_request = iter(results)
     return [
-        _problem(row) if row.request is None else _row_result(row.line, row.request, next(by_request)) for row in chunk
+        _row_result(row, next(by_request))
+        if row.request is not None
+        else RowResult(row.line, code="invalid_input", message=row.problem)
+        for row in chunk
     ]
 
 
-def _row_result(line: int, request: BookingRequest, result: bookings.Result) -> RowResult:
+def _row_result(row: ImportRow, result: Result) -> RowResult:
+    request = row.request
+    assert request is not None
     if isinstance(result, BookingError):
         return RowResult(
-            line, request.slot_id, None, request.name, request.email, request.phone, request.request_id,
-            None, None, None, None, result.code, str(result),
+            row.line, request.slot_id, None, request.name, request.email, request.phone, request.request_id,
+            code=result.code, message=str(result),
         )  # fmt: skip
-    booking = result.booking
+    made = result.booking
     return RowResult(
-        line, request.slot_id, booking.patient_id, booking.patient_name, booking.patient_email, booking.patient_phone,
-        request.request_id, booking.id, booking.reference, booking.status, booking.hold_expires_at, None,
-        patients.contact_notice(booking, request.phone),
+        row.line, request.slot_id, made.patient_id, made.patient_name, made.patient_email, made.patient_phone,
+        request.request_id, made.id, made.reference, made.status, made.hold_expires_at, None,
+        patients.contact_notice(made, request.phone),
     )  # fmt: skip
-
-
-def _problem(row: ImportRow) -> RowResult:
-    return RowResult(
-        row.line, None, None, None, None, None, None, None, None, None, None, "invalid_input", row.problem
-    )  # fmt: skip
-
-
-def _was_booked(tx: Transaction, made: tuple[str, str] | None) -> bool:
-    found = made and tx.one("bookings.find_by_request", {"request_ids": [made[0]]})
-    return bool(made and found and found["reference"] == made[1])
 
 
 def _not_made(row: RowResult) -> RowResult:
@@ -213,7 +195,8 @@ def _not_made(row: RowResult) -> RowResult:
 
 
 @contextlib.contextmanager
-def _disk_errors() -> Iterator[None]:
+def temporary_file_errors() -> Iterator[None]:
+    """Translate errors of writing a temporary file."""
     try:
         yield
     except OSError as error:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from booking_cli.domain.errors import InvalidInput
 from booking_cli.domain.validation import parse_email, parse_id, parse_name, parse_phone, parse_request_id, quote
-from booking_cli.repository.bookings import BookingRequest
+from booking_cli.repository.new_bookings import BookingRequest
 
 REQUIRED = ("slot_id", "name")
 OPTIONAL = ("email", "phone", "confirm", "request_id")

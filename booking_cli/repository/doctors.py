@@ -8,16 +8,10 @@ from psycopg import errors as pg
 from booking_cli.db import row_factories as rows
 from booking_cli.db.error_translation import violates
 from booking_cli.db.transaction import Transaction
-from booking_cli.domain.errors import (
-    Busy,
-    DoctorInactive,
-    EmailTaken,
-    InUse,
-    NotFound,
-)
+from booking_cli.domain.errors import Busy, DoctorInactive, EmailTaken, InUse, NotFound
 from booking_cli.domain.models import Doctor
 from booking_cli.domain.validation import DoctorKey
-from booking_cli.repository.changes import version_conflict, was_added, was_updated
+from booking_cli.repository.changes import version_conflict, was_saved
 from booking_cli.session import ClinicSession
 
 
@@ -55,13 +49,6 @@ def inactive(doctor_id: int, name: str) -> DoctorInactive:
     )
 
 
-def unavailable(tx: Transaction, doctor: Doctor) -> NotFound | DoctorInactive:
-    """Return why a doctor who was active when the command began takes no appointments now."""
-    if _find_by_id(tx, doctor.id) is None:
-        return _not_found(DoctorKey(id=doctor.id))
-    return inactive(doctor.id, doctor.name)
-
-
 def list_doctors(
     session: ClinicSession, *, specialization: str | None, search: str | None, include_inactive: bool, limit: int
 ) -> Iterable[Doctor]:
@@ -75,7 +62,7 @@ def add(session: ClinicSession, *, name: str, specialization: str, email: str, p
     parameters = {"name": name, "specialization": specialization, "email": email, "phone": phone}
     try:
         added = session.database.write(
-            lambda tx: tx.one("doctors.add", parameters, rows.doctor), was_committed=was_added(_find_by_id)
+            lambda tx: tx.one("doctors.add", parameters, rows.doctor), was_committed=was_saved(_find_by_id)
         )
     except pg.UniqueViolation as error:
         raise _email_taken(error, email) from error
@@ -87,10 +74,9 @@ def update(session: ClinicSession, key: DoctorKey, change: DoctorUpdate, *, if_v
     """Change a doctor and return them; raises NotFound, EmailTaken and VersionConflict."""
     doctor_id = find(session, key).id
     parameters = {"id": doctor_id, "if_version": if_version, **change._asdict()}
-
     try:
         updated = session.database.write(
-            lambda tx: tx.one("doctors.update", parameters, rows.doctor), was_committed=was_updated(_find_by_id)
+            lambda tx: tx.one("doctors.update", parameters, rows.doctor), was_committed=was_saved(_find_by_id)
         )
     except pg.UniqueViolation as error:
         raise _email_taken(error, change.email) from error
@@ -133,13 +119,8 @@ def _email_taken(error: pg.UniqueViolation, email: str | None) -> Exception:
 
 
 def _in_use(session: ClinicSession, doctor: Doctor) -> InUse | Busy:
-    row = session.database.read(lambda tx: tx.one("doctors.count_dependents", {"id": doctor.id}))
-    assert row is not None
-    for count, what in (
-        (row["bookings"], "booking"),
-        (row["future_slots"], "future slot"),
-        (row["slots"], "past slot"),
-    ):
+    (row,) = session.database.read(lambda tx: tx.all("doctors.count_dependents", {"id": doctor.id}))
+    for what, count in row.items():
         if count:
             return InUse(
                 f"{doctor.name} (doctor {doctor.id}) has {count} {what}{'s' * (count != 1)}, so they cannot be deleted. "

@@ -17,7 +17,7 @@ from booking_cli.domain.errors import (
 from booking_cli.domain.models import Booking, Patient, PatientChange, PatientDetails
 from booking_cli.domain.patients import normalized, phone_digits, register_key
 from booking_cli.domain.validation import PatientKey
-from booking_cli.repository.changes import version_conflict, was_added, was_updated
+from booking_cli.repository.changes import version_conflict, was_saved
 from booking_cli.session import ClinicSession
 
 # Of each of a patient's coming and past bookings.
@@ -90,7 +90,7 @@ def add(session: ClinicSession, *, name: str, email: str | None, phone: str | No
     parameters = {**_fields(name, email, phone, note), "actor": session.actor}
 
     added = session.database.write(
-        lambda tx: tx.one("patients.add", parameters, rows.patient), was_committed=was_added(_find_by_id)
+        lambda tx: tx.one("patients.add", parameters, rows.patient), was_committed=was_saved(_find_by_id)
     )
     if added is None:
         raise _exists(session, parameters)
@@ -120,7 +120,7 @@ def update(session: ClinicSession, key: PatientKey, change: PatientUpdate, *, if
         return _write(tx, session, before, after, "updated", _differences(before, after))
 
     try:
-        return session.database.write(work, was_committed=was_updated(_find_by_id))
+        return session.database.write(work, was_committed=was_saved(_find_by_id))
     except pg.UniqueViolation as error:
         raise _exists(session, attempted, patient_id) from error
 
@@ -153,7 +153,7 @@ def merge(session: ClinicSession, key: PatientKey, into_key: PatientKey) -> Pati
         return _write(tx, session, target, after, "updated", _differences(target, after))
 
     try:
-        return session.database.write(work, was_committed=was_updated(_find_by_id))
+        return session.database.write(work, was_committed=was_saved(_find_by_id))
     except pg.UniqueViolation as error:
         raise _exists(session, attempted, target_id) from error
     except pg.ExclusionViolation:

@@ -7,7 +7,9 @@ from psycopg import errors as pg
 
 from booking_cli.db import row_factories as rows
 from booking_cli.db.connections import Row
+from booking_cli.db.runner import OpenTransaction
 from booking_cli.db.transaction import Transaction
+from booking_cli.domain.dates import Period
 from booking_cli.domain.errors import Busy, InUse, NotFound, SlotInPast, SlotOverlap
 from booking_cli.domain.models import BulkResult, Doctor, Slot
 from booking_cli.domain.validation import DoctorKey
@@ -33,23 +35,16 @@ def not_found(slot_id: int) -> NotFound:
 
 def list_slots(
     session: ClinicSession,
+    period: Period,
     *,
     doctor_id: int | None,
     specialization: str | None,
-    starts_from: dt.datetime | None,
-    starts_before: dt.datetime | None,
     status: str,
     limit: int,
 ) -> Iterable[Slot]:
     """Return the slots with `status` (free, held, booked or all) that start in a period, at most one more than `limit`."""
-    parameters = {
-        "doctor_id": doctor_id,
-        "specialization": specialization,
-        "starts_from": starts_from,
-        "starts_before": starts_before,
-        "status": status,
-        "limit": limit,
-    }
+    parameters = {"doctor_id": doctor_id, "specialization": specialization, "status": status, "limit": limit}
+    parameters |= period._asdict()
     if status != "free":
         statement = "slots.list"
     elif doctor_id is None and specialization is not None:
@@ -95,7 +90,8 @@ def add_many(
         if strict and counts["conflicts"]:
             raise strict_conflict(doctor, counts["conflicts"], len(starts))
         if counts["addable"]:
-            raise doctors.unavailable(tx, doctor)
+            # Raises an error: the doctor was active when the command began.
+            doctors.find_active(session.with_database(OpenTransaction(tx)), DoctorKey(id=doctor.id))
         return _result(starts, counts, created)
 
     def was_committed(tx: Transaction, result: BulkResult) -> bool:

@@ -1,54 +1,37 @@
 """Counts of bookings by state: of the whole book or a period, overall or by doctor or day."""
 
-import datetime as dt
-
 from booking_cli.db.connections import Row
-from booking_cli.db.transaction import Transaction
+from booking_cli.domain.dates import Period
 from booking_cli.domain.models import DayStats, DoctorStats, Stats, StatusStats
 from booking_cli.session import ClinicSession
 
 LONG_SECONDS = 300
 
 
-def overall(session: ClinicSession, starts_from: dt.datetime | None, starts_before: dt.datetime | None) -> Stats:
+def overall(session: ClinicSession, period: Period) -> Stats:
     """Return the bookings whose slot starts in the period, by state."""
-    period = {"starts_from": starts_from, "starts_before": starts_before}
-
-    def work(tx: Transaction) -> Row | None:
-        if starts_from is None and starts_before is None:
-            return tx.one("stats.overall")
-        return tx.one("stats.of_period", period)
-
-    row = session.database.read(work, timeout_seconds=LONG_SECONDS)
-    assert row is not None
+    (row,) = _counts(session, "stats.of_period" if any(period) else "stats.overall", period)
     return Stats(**row)
 
 
-def by_status(
-    session: ClinicSession, starts_from: dt.datetime | None, starts_before: dt.datetime | None
-) -> list[StatusStats]:
+def by_status(session: ClinicSession, period: Period) -> list[StatusStats]:
     """Return one row for each state."""
-    counts = overall(session, starts_from, starts_before)
-    nothing = {"confirmed": 0, "pending": 0, "failed": 0, "cancelled": 0}
-    return [
-        StatusStats(status=name.upper(), **{**nothing, name: getattr(counts, name)}, total=getattr(counts, name))
-        for name in nothing
-    ]
+    nothing = dict.fromkeys(Stats._fields, 0)
+    counts = overall(session, period)._asdict()
+    del counts["total"]
+    return [StatusStats(name.upper(), **{**nothing, name: count, "total": count}) for name, count in counts.items()]
 
 
-def by_doctor(
-    session: ClinicSession, starts_from: dt.datetime | None, starts_before: dt.datetime | None
-) -> list[DoctorStats]:
+def by_doctor(session: ClinicSession, period: Period) -> list[DoctorStats]:
     """Return the counts for each doctor with bookings in the period, by name."""
-    period = {"starts_from": starts_from, "starts_before": starts_before}
-    found = session.database.read(lambda tx: tx.all("stats.by_doctor", period), timeout_seconds=LONG_SECONDS)
-    return [DoctorStats(**row) for row in found]
+    return [DoctorStats(**row) for row in _counts(session, "stats.by_doctor", period)]
 
 
-def by_day(
-    session: ClinicSession, starts_from: dt.datetime | None, starts_before: dt.datetime | None
-) -> list[DayStats]:
+def by_day(session: ClinicSession, period: Period) -> list[DayStats]:
     """Return the counts for each day with bookings, on the clinic's calendar."""
-    period = {"starts_from": starts_from, "starts_before": starts_before, "timezone": session.zone.key}
-    found = session.database.read(lambda tx: tx.all("stats.by_day", period), timeout_seconds=LONG_SECONDS)
-    return [DayStats(**row) for row in found]
+    return [DayStats(**row) for row in _counts(session, "stats.by_day", period)]
+
+
+def _counts(session: ClinicSession, statement: str, period: Period) -> list[Row]:
+    parameters = {**period._asdict(), "timezone": session.zone.key}
+    return session.database.read(lambda tx: tx.all(statement, parameters), timeout_seconds=LONG_SECONDS)

@@ -17,8 +17,8 @@ WHERE nspname = %(schema)s::text AND NOT has_schema_privilege(oid, 'USAGE');
 SELECT pg_xact_status(%(id)s::text::xid8) AS status;
 
 -- name: write_to_log
--- Write to the log, so that the end of this transaction waits for a synchronous standby.
-SELECT pg_logical_emit_message(true, 'booking', 'read after synchronous replication');
+-- Write to the log, so that the end of this transaction waits for a synchronous standby, and return the time.
+SELECT pg_logical_emit_message(true, 'booking', 'read after synchronous replication'), clock_timestamp() AS now;
 
 -- name: role
 -- The name of the role of a kind of user, what the server has of that name, and a login's membership. A role that can log in,

@@ -42,8 +42,7 @@ WHERE id = %(id)s::bigint
 RETURNING id;
 
 -- name: count_dependents
--- The slots and bookings that keep a doctor from being deleted.
-SELECT (SELECT count(*) FROM slots s WHERE s.doctor_id = %(id)s::bigint) AS slots,
-       (SELECT count(*) FROM slots s WHERE s.doctor_id = %(id)s::bigint AND s.starts_at > now()) AS future_slots,
-       (SELECT count(*) FROM slots s JOIN bookings b ON b.slot_id = s.id
-        WHERE s.doctor_id = %(id)s::bigint) AS bookings;
+-- The records that keep a doctor from being deleted; the columns are named as the message names them.
+SELECT (SELECT count(*) FROM slots s JOIN bookings b ON b.slot_id = s.id WHERE s.doctor_id = %(id)s::bigint) AS booking,
+       (SELECT count(*) FROM slots s WHERE s.doctor_id = %(id)s::bigint AND s.starts_at > now()) AS "future slot",
+       (SELECT count(*) FROM slots s WHERE s.doctor_id = %(id)s::bigint) AS "past slot";

@@ -14,7 +14,7 @@ from booking_cli.db import runner
 from booking_cli.domain.errors import Busy, SlotTaken
 from booking_cli.domain.references import new_request_id
 from booking_cli.domain.validation import PatientKey
-from booking_cli.repository import bookings, patients
+from booking_cli.repository import new_bookings, patients
 from booking_cli.session import ClinicSession
 from tests.bench import pgbench
 from tests.bench.figures import Figure, alternate, compared, percentile, seconds
@@ -187,5 +187,5 @@ def _book_known(registered: int, session: ClinicSession, slot: int) -> Mapping[s
 
 def _book(session: ClinicSession, slot: int, patient_id: int | None, name: str, email: str | None) -> Mapping[str, str]:
     key = new_request_id()
-    request = bookings.BookingRequest(slot, patient_id, name, email, None, Decimal(2), key, may_be_replay=False)
-    return {bookings.book(session, request).booking.reference: "request", key: "request", str(slot): "slot"}
+    request = new_bookings.BookingRequest(slot, patient_id, name, email, None, Decimal(2), key, may_be_replay=False)
+    return {new_bookings.book(session, request).booking.reference: "request", key: "request", str(slot): "slot"}

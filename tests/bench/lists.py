@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from booking_cli.domain.dates import Period
 from booking_cli.repository import bookings, slots
 from booking_cli.session import ClinicSession
 from tests.bench.figures import Figure, alternate, compared, percentile, ratios, seconds
@@ -16,7 +17,7 @@ ROUNDS = 5
 SMALL = "100k"
 FULL = ["Oncology"]
 OTHERS = ["Cardiology", "Dermatology", "Neurology", "Paediatrics"]
-_FREE = {"doctor_id": None, "specialization": None, "starts_before": None, "status": "free", "limit": 200}
+_FREE = {"doctor_id": None, "specialization": None, "status": "free", "limit": 200}
 
 
 class Lookup(NamedTuple):
@@ -26,7 +27,7 @@ class Lookup(NamedTuple):
     what: str
     function: Callable[..., Any]
     statement: str
-    parameters: Callable[[ClinicSession, int], dict[str, Any]]
+    parameters: Callable[[ClinicSession, int], tuple[Period, dict[str, Any]]]
     repeats: int = 1000  # the 99th of 100 would be one of the slowest ten
     percent: float = 99
 
@@ -51,16 +52,21 @@ def _compare(
     lookup: Lookup, conninfo: str, size: str, session: ClinicSession, small: ClinicSession
 ) -> Iterator[Figure]:
     is_slots = lookup.function is slots.list_slots
-    given: list[dict[str, Any]] = []
+    given: list[tuple[Period, dict[str, Any]]] = []
 
     def ours(session: ClinicSession, size: str) -> float:
         doctors = SIZES[size] // SLOTS_OF_A_DOCTOR
         given[:] = [lookup.parameters(session, random.randrange(1, doctors + 1)) for _ in range(lookup.repeats)]
-        times = [seconds(lambda one=one: list(lookup.function(session, **one))) for one in given]
+        times = [seconds(lambda one=one: list(lookup.function(session, one[0], **one[1]))) for one in given]
         return 1000 * percentile(times, lookup.percent)
 
     def limit() -> float:
-        return percentile(psql_ms(conninfo, [with_literals(lookup.statement, one) for one in given]), lookup.percent)
+        return percentile(
+            psql_ms(
+                conninfo, [with_literals(lookup.statement, {**period._asdict(), **others}) for period, others in given]
+            ),
+            lookup.percent,
+        )
 
     measurements = [lambda: ours(session, size), limit, *[lambda: ours(small, SMALL)] * is_slots]
     times, limits, *small_times = alternate(ROUNDS, *measurements)
@@ -70,19 +76,19 @@ def _compare(
         yield Figure(f"{lookup.name}_growth", f"divided by the same in {SMALL} slots", ratios(times, other), "≤ 1.5")
 
 
-def _day_of_a_doctor(session: ClinicSession, doctor_id: int) -> dict[str, Any]:
-    return {**_FREE, "doctor_id": doctor_id, **_day(session, random.randrange(1, 300))}
+def _day_of_a_doctor(session: ClinicSession, doctor_id: int) -> tuple[Period, dict[str, Any]]:
+    return _day(session, random.randrange(1, 300)), {**_FREE, "doctor_id": doctor_id}
 
 
-def _next(specializations: Sequence[str], session: ClinicSession, _: int) -> dict[str, Any]:
-    return {**_FREE, "specialization": random.choice(specializations), "starts_from": session.now, "limit": 20}
+def _next(specializations: Sequence[str], session: ClinicSession, _: int) -> tuple[Period, dict[str, Any]]:
+    return Period(session.now), {**_FREE, "specialization": random.choice(specializations), "limit": 20}
 
 
-def _bookings_of_a_day(session: ClinicSession, _: int) -> dict[str, Any]:
+def _bookings_of_a_day(session: ClinicSession, _: int) -> tuple[Period, dict[str, Any]]:
     day = _day(session, random.randrange(-30, 30))
-    return {"statuses": None, "patient_ids": None, "doctor_id": None, "limit": 200, **day}
+    return day, {"statuses": None, "patient_ids": None, "doctor_id": None, "limit": 200}
 
 
-def _day(session: ClinicSession, days: int) -> dict[str, dt.datetime]:
+def _day(session: ClinicSession, days: int) -> Period:
     start = dt.datetime.combine(session.today + dt.timedelta(days=days), dt.time(), session.zone)
-    return {"starts_from": start, "starts_before": start + dt.timedelta(days=1)}
+    return Period(start, start + dt.timedelta(days=1))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 
+from booking_cli.domain.dates import Period
 from booking_cli.repository import bookings, stats
 from tests.bench.figures import Figure, alternate, compared, seconds
 from tests.bench.fixtures import BenchServer, open_clinic
@@ -67,12 +68,12 @@ def _statistics(server: BenchServer, size: str) -> Iterator[Figure]:
         last = first + dt.timedelta(days=30)
         of_a_month = _RAW_STATS_OF_A_MONTH.format(first, last)
         for name, what, period, raw in (
-            ("stats", "statistics of everything", (None, None), _RAW_STATS),
-            ("stats_month", "statistics of a month", (first, last), of_a_month),
+            ("stats", "statistics of everything", Period(), _RAW_STATS),
+            ("stats_month", "statistics of a month", Period(first, last), of_a_month),
         ):
             times, limits = alternate(
                 ROUNDS,
-                lambda period=period: 1000 * seconds(lambda: stats.overall(session, *period)),
+                lambda period=period: 1000 * seconds(lambda: stats.overall(session, period)),
                 lambda raw=raw: psql_ms(conninfo, [raw])[0],
             )
             yield from compared(name, "ms", (what, times), ("raw SQL for the same", limits), "≤ 1.3")

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from booking_cli.domain.dates import Period
 from booking_cli.domain.references import new_request_id
-from booking_cli.repository import bookings, doctors, slots
+from booking_cli.repository import doctors, new_bookings, slots
 from tests.bench.figures import Figure, alternate, compared, ratios
 from tests.bench.fixtures import FOLDER, BenchServer, open_clinic
 from tests.bench.pgbench import Sent, recorded
@@ -100,11 +101,11 @@ def _commands(conninfo: str) -> Iterator[Figure]:
     # New patients, whom no earlier run has booked at the same time.
     emails = (f"{new_request_id()}@example.org" for _ in itertools.count())
     with recorded() as sent_by_list, open_clinic(conninfo) as session:
-        free_slots = {"doctor_id": None, "specialization": None, "starts_before": None, "status": "free", "limit": 200}
-        list(slots.list_slots(session, starts_from=session.now, **free_slots))
+        free_slots = {"doctor_id": None, "specialization": None, "status": "free", "limit": 200}
+        list(slots.list_slots(session, Period(session.now), **free_slots))
     with recorded() as sent_by_book, open_clinic(conninfo) as session:
         request = (next(free), None, "Ida Holm", next(emails), None, session.hold_minutes, new_request_id())
-        bookings.book(session, bookings.BookingRequest(*request))
+        new_bookings.book(session, new_bookings.BookingRequest(*request))
     list_script = _script("list.py", conninfo, "", sent_by_list)
     book_script = _script("book.py", conninfo, ", email_validator", sent_by_book)
     list_times, list_limit, book_times, book_limit = alternate(

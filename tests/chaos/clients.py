@@ -17,9 +17,9 @@ from booking_cli.domain.validation import BookingKey, DoctorKey, PatientKey
 from booking_cli.importing import executor
 from booking_cli.importing.rows import ImportRow
 from booking_cli.output.json import dumps
-from booking_cli.repository import bookings, doctors, patients, slots
-from booking_cli.repository.bookings import BookingRequest
+from booking_cli.repository import bookings, doctors, new_bookings, patients, slots
 from booking_cli.repository.doctors import DoctorUpdate
+from booking_cli.repository.new_bookings import BookingRequest
 from booking_cli.repository.patients import PatientUpdate
 from booking_cli.session import ClinicSession
 from tests.chaos.history import EXIT_STATUSES, History, Ok, Outcome, Rejected, Unknown
@@ -120,7 +120,7 @@ def _booking_request(a: Arguments) -> BookingRequest:
 def _book(session: ClinicSession, a: Arguments) -> object:
     # As the command does, which accepts the number that a patient had before a merge.
     known = a["patient_id"] and patients.find(session, PatientKey(id=a["patient_id"])).id
-    return bookings.book(session, _booking_request({**a, "patient_id": known})).booking
+    return new_bookings.book(session, _booking_request({**a, "patient_id": known})).booking
 
 
 def _add_slots(session: ClinicSession, a: Arguments) -> object:

@@ -85,7 +85,7 @@ def test_expire_that_fails_after_a_batch_reports_what_was_released(booking, sql,
     sql("CREATE TRIGGER stop BEFORE UPDATE ON bookings FOR EACH ROW WHEN (old.id = 1) EXECUTE FUNCTION stop()")
     ran = booking("expire", "--quiet", "-o", "json")
     assert (ran.status, ran.stdout, ran.error["code"]) == (6, "", "busy")
-    assert "2 lapsed holds were released" in ran.error["message"]
+    assert "released: 2" in ran.error["message"]
     assert sql(STATES) == [{"status": "FAILED", "n": 2}, {"status": "PENDING", "n": 1}]
 
 

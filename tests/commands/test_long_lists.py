@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from booking_cli.db import runner
+from booking_cli.domain.dates import Period
 from booking_cli.domain.errors import DatabaseUnavailable
 from booking_cli.repository import slots
 from tests.conftest import PROGRAM
@@ -38,9 +39,7 @@ def many_slots(sql):
 
 
 def list_slots(session, limit):
-    found = slots.list_slots(
-        session, doctor_id=None, specialization=None, starts_from=None, starts_before=None, status="all", limit=limit
-    )
+    found = slots.list_slots(session, Period(), doctor_id=None, specialization=None, status="all", limit=limit)
     return iter(found)
 
 

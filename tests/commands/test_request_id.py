@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from booking_cli.domain.validation import PatientKey
-from booking_cli.repository import bookings, patients
-from booking_cli.repository.bookings import BookingRequest
+from booking_cli.repository import new_bookings, patients
+from booking_cli.repository.new_bookings import BookingRequest
 
 PATIENT = ("--name", "Maria Silva", "--email", "maria@example.org")
 OTHER = ("--name", "Tom Berg", "--email", "tom@example.org")
@@ -183,7 +183,7 @@ def test_replay_by_a_patient_number_from_before_a_merge_gets_the_first_result(op
         for name in ("Maria Slva", "Maria Silva")
     )
     request = BookingRequest(slots[0], first.id, first.name, None, None, None, "r-1")
-    made = bookings.book(opened, request)
+    made = new_bookings.book(opened, request)
     patients.merge(opened, PatientKey(id=first.id), PatientKey(id=second.id))
-    again = bookings.book(opened, request)
+    again = new_bookings.book(opened, request)
     assert (again.replayed, again.booking.id, again.booking.patient_id) == (True, made.booking.id, second.id)

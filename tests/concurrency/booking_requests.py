@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from booking_cli.domain.references import new_request_id
-from booking_cli.repository.bookings import BookingRequest
+from booking_cli.repository.new_bookings import BookingRequest
 
 
 def request_for(slot_id, name="Pat", **changes):

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from booking_cli.repository import bookings
+from booking_cli.repository import new_bookings
 from tests.concurrency.booking_requests import request_for
 from tests.conftest import TEST_POOLER_PORT
 from tests.support.pooler import CONNECTIONS
@@ -75,4 +75,4 @@ def make_slots(overlapping_slots):
 @pytest.fixture
 def book(opened):
     """Returns a call that books a slot for a patient: `book(slot, "Pat", hold_minutes=None)`."""
-    return lambda slot, *name, **changes: partial(bookings.book, opened, request_for(slot, *name, **changes))
+    return lambda slot, *name, **changes: partial(new_bookings.book, opened, request_for(slot, *name, **changes))

@@ -10,7 +10,7 @@ from psycopg.conninfo import make_conninfo
 
 from booking_cli.db.external_server import ExternalServer
 from booking_cli.db.runner import Database
-from booking_cli.repository import bookings
+from booking_cli.repository import new_bookings
 from booking_cli.session import open_session
 from tests.concurrency.booking_requests import request_for
 from tests.support.cluster import migrated_node
@@ -64,7 +64,7 @@ def book(url, slot, then=lambda: None):
     """Book a slot on a connection of its own, and call `then` before the connection is closed."""
     with Database(ExternalServer(url), statement_timeout=30) as database:
         try:
-            return bookings.book(open_session(database), request_for(slot, f"Pat {slot}"))
+            return new_bookings.book(open_session(database), request_for(slot, f"Pat {slot}"))
         finally:
             then()
 
@@ -73,7 +73,7 @@ def test_full_server_books_or_reports_that_it_is_busy(url, slots, booked_slots):
     slots = slots[:CALLERS]
     everyone_has_an_outcome = threading.Barrier(CALLERS)
     outcomes = at_once(*[partial(book, url, slot, everyone_has_an_outcome.wait) for slot in slots])
-    booked = {slot for slot, one in zip(slots, outcomes, strict=True) if isinstance(one, bookings.Booked)}
+    booked = {slot for slot, one in zip(slots, outcomes, strict=True) if isinstance(one, new_bookings.Booked)}
     assert 0 < len(booked) <= CONNECTIONS
     assert kinds(outcomes) == ["Booked"] * len(booked) + ["Busy"] * (CALLERS - len(booked))
     assert booked_slots() == booked

@@ -13,7 +13,7 @@ import pytest
 
 from booking_cli.domain.errors import Refused
 from booking_cli.domain.validation import BookingKey, PatientKey
-from booking_cli.repository import bookings, patients
+from booking_cli.repository import bookings, new_bookings, patients
 from booking_cli.repository.patients import PatientUpdate
 from tests.concurrency.booking_requests import request_for
 from tests.support.threads import at_once, kinds
@@ -66,7 +66,7 @@ def test_patient_booked_by_twenty_threads_at_overlapping_times_is_booked_once(
     calls = [book(slot, **changes) for slot, changes in zip(slots, itertools.cycle(given))]
     outcomes = race("bookings", *calls)
     assert kinds(outcomes) == ["Booked"] + ["PatientOverlap"] * 19
-    [booked] = [outcome for outcome in outcomes if isinstance(outcome, bookings.Booked)]
+    [booked] = [outcome for outcome in outcomes if isinstance(outcome, new_bookings.Booked)]
     assert sql("SELECT reference FROM bookings") == [{"reference": booked.booking.reference}]
     assert sql("SELECT count(*) AS n FROM patients") == [{"n": 1}]
 
@@ -163,7 +163,7 @@ def test_patient_booked_by_many_while_their_hold_lapses_is_booked_once(opened, b
 
         booking = [partial(retry_until_over, book(slot, f"Pat {number}")) for slot in slots[1:]]
         confirmed, *booked = at_once(confirm_at_the_last_moment, *booking)
-        if isinstance(confirmed, bookings.Booked):
+        if isinstance(confirmed, new_bookings.Booked):
             assert kinds(booked) == ["PatientOverlap"] * 4
         else:
             assert types([confirmed]) == ["HoldLapsed"]
@@ -184,7 +184,7 @@ def test_new_patient_of_a_rejected_row_booked_at_the_same_moment_stays_registere
     for number, (free, taken, slot) in enumerate(zip(slots, slots, slots, strict=True)):
         book(taken, f"Ida {number}")()
         rows = [request_for(free, f"Tom {number}"), request_for(taken, f"Pat {number}")]
-        results, booked = race("bookings", partial(bookings.book_all, opened, rows), book(slot, f"Pat {number}"))
+        results, booked = race("bookings", partial(new_bookings.book_all, opened, rows), book(slot, f"Pat {number}"))
         assert types([*results, booked]) == ["Booked", "SlotTaken", "Booked"]
     assert sql("SELECT count(*) AS n FROM patients") == [{"n": 3 * ROUNDS}]
 

@@ -15,7 +15,7 @@ from psycopg import IsolationLevel, errors
 from booking_cli.domain.errors import Busy, PatientOverlap, SlotTaken
 from booking_cli.domain.references import new_request_id
 from booking_cli.domain.validation import BookingKey, DoctorKey
-from booking_cli.repository import bookings
+from booking_cli.repository import bookings, new_bookings
 from booking_cli.repository.slots import add
 from tests.concurrency.booking_requests import request_for
 from tests.support.threads import at_once
@@ -125,7 +125,7 @@ def book_by_sql(writer, connection, appointment, own=None):
 def book(session, appointment):
     """Book by the repository, and return the number of the booking, or None where it is refused."""
     try:
-        return bookings.book(session, request_for(appointment.slot, patient_id=appointment.patient)).booking.id
+        return new_bookings.book(session, request_for(appointment.slot, patient_id=appointment.patient)).booking.id
     except (SlotTaken, PatientOverlap, Busy):
         return None
 
@@ -180,7 +180,7 @@ def test_plain_sql_is_refused_by_the_constraints_even_with_triggers_disabled(ope
 def test_allowed_overlap_that_plain_sql_no_longer_allows_is_refused(opened, overlapping_slots, sql):
     [slots] = overlapping_slots(1, doctors=2)
     for number, slot in enumerate(slots):
-        bookings.book(opened, request_for(slot, allow_overlap=number == 1))
+        new_bookings.book(opened, request_for(slot, allow_overlap=number == 1))
     with pytest.raises(errors.ExclusionViolation, match="bookings_of_a_patient_never_overlap"):
         sql("UPDATE bookings SET overlap_allowed = false")
 

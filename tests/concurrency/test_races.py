@@ -7,7 +7,7 @@ import pytest
 
 from booking_cli.domain.errors import BookingError, DoctorInactive, HoldLapsed, NotFound, WrongState
 from booking_cli.domain.validation import BookingKey, DoctorKey
-from booking_cli.repository import bookings, doctors, slots
+from booking_cli.repository import bookings, doctors, new_bookings, slots
 from booking_cli.repository.doctors import DoctorUpdate
 from tests.support.threads import at_once, kinds
 
@@ -41,7 +41,7 @@ def test_slot_booked_by_twenty_processes_at_once_is_booked_once(race, program, s
 def test_slot_booked_by_hundreds_of_threads_at_once_is_booked_once(race, book, slot, sql):
     outcomes = race("bookings", *[book(slot, f"Pat {number}") for number in range(500)])
     assert kinds(outcomes) == ["Booked"] + ["SlotTaken"] * 499
-    [booked] = [outcome for outcome in outcomes if isinstance(outcome, bookings.Booked)]
+    [booked] = [outcome for outcome in outcomes if isinstance(outcome, new_bookings.Booked)]
     assert sql("SELECT reference FROM bookings") == [{"reference": booked.booking.reference}]
 
 

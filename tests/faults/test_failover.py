@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from booking_cli.domain.errors import BookingError, OutcomeUnknown
 from booking_cli.domain.references import new_request_id
 from booking_cli.domain.validation import BookingKey
-from booking_cli.repository import bookings
+from booking_cli.repository import bookings, new_bookings
 from tests.concurrency.booking_requests import request_for
 from tests.conftest import PROGRAM
 from tests.support.cluster import primary_and_standby
@@ -51,7 +51,7 @@ def command(program, pair):
 def book(session, slot, request_id="r-1"):
     """Book a slot, and return the reference."""
     request = request_for(slot, f"Pat {slot}", request_id=request_id, may_be_replay=True)
-    return bookings.book(session, request).booking.reference
+    return new_bookings.book(session, request).booking.reference
 
 
 @dataclass

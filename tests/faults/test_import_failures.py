@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from booking_cli.repository import bookings
+from booking_cli.repository import new_bookings
 from tests.conftest import PROGRAM
 from tests.support.waiting import PATIENCE_SECONDS, wait_for_lock_waiter
 
@@ -196,8 +196,8 @@ def test_rows_before_a_read_error_are_booked(booking, path, slots, sql, monkeypa
 
 @pytest.mark.usefixtures("chunks_of_two")
 def test_results_before_a_bug_are_shown(booking, path, monkeypatch):
-    book_all = bookings.book_all
-    monkeypatch.setattr(bookings, "book_all", lambda *given: book_all(*given) if given[1][0].slot_id < 3 else 1 / 0)
+    book_all = new_bookings.book_all
+    monkeypatch.setattr(new_bookings, "book_all", lambda *given: book_all(*given) if given[1][0].slot_id < 3 else 1 / 0)
     ran = booking("book", "--from", path, "-o", "ndjson")
     assert (ran.status, [json.loads(line)["line"] for line in ran.stdout.splitlines()]) == (1, [2, 3])
     assert "ZeroDivisionError" in ran.error["message"]

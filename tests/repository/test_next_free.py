@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 
+from booking_cli.domain.dates import Period
 from booking_cli.repository import slots
 
 # Eight doctors, one of them inactive; slots on a thousand days, more than the first of the two ways reads. Heart is fully booked
@@ -49,8 +50,8 @@ def test_next_free_slots_of_a_specialization_are_those_of_a_full_search(opened, 
     for statement in SCHEDULE.split(";"):
         sql(statement)
     end = opened.now + dt.timedelta(days=days)
-    wanted = {"specialization": specialization, "starts_from": opened.now, "starts_before": end, "limit": limit}
-    found = slots.list_slots(opened, doctor_id=None, status="free", **wanted)
+    wanted = {"specialization": specialization, "doctor_id": None, "status": "free", "limit": limit}
+    found = slots.list_slots(opened, Period(opened.now, end), **wanted)
     expected = [row["id"] for row in sql(FREE, specialization, opened.now, end)]
     assert [slot.id for slot in found] == expected[: limit + 1]
     assert {slot.status for slot in found} <= {"free"}

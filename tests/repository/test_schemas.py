@@ -6,9 +6,10 @@ import pytest
 
 from booking_cli.db.connections import connect
 from booking_cli.db.migrations import migrate
+from booking_cli.domain.dates import Period
 from booking_cli.domain.validation import BookingKey, DoctorKey
-from booking_cli.repository import bookings, clinic, doctors, patients, slots, stats, verify
-from booking_cli.repository.bookings import BookingRequest
+from booking_cli.repository import bookings, clinic, doctors, new_bookings, patients, slots, stats, verify
+from booking_cli.repository.new_bookings import BookingRequest
 
 START = dt.datetime.now(dt.UTC).replace(hour=9, minute=0, second=0, microsecond=0) + dt.timedelta(days=5)
 
@@ -25,13 +26,13 @@ def add_booking(session, patient):
     """Add a doctor, a slot and a confirmed booking, with the same email, time and request id in each clinic."""
     doctors.add(session, name=f"Dr {patient}", specialization="Skin", email="doctor@x.de", phone=None)
     slot = slots.add(session, DoctorKey(email="doctor@x.de"), START, 30)
-    return bookings.book(session, BookingRequest(slot.id, None, patient, "pat@x.de", None, None, "call-17")).booking
+    return new_bookings.book(session, BookingRequest(slot.id, None, patient, "pat@x.de", None, None, "call-17")).booking
 
 
 def names(session):
     """Return the names of the doctors, the patients and the patients of the bookings, and the states of the bookings."""
-    any_booking = {"statuses": None, "patient_ids": None, "doctor_id": None, "starts_from": None, "starts_before": None}
-    listed = bookings.list_bookings(session, **any_booking, limit=10)
+    any_booking = {"statuses": None, "patient_ids": None, "doctor_id": None}
+    listed = bookings.list_bookings(session, Period(), **any_booking, limit=10)
     found = doctors.list_doctors(session, specialization=None, search=None, include_inactive=True, limit=10)
     registered = patients.list_patients(session, search=None, limit=10)
     return [one.name for one in (*found, *registered)] + [(one.patient_name, one.status) for one in listed]
@@ -45,7 +46,7 @@ def test_two_clinics_in_two_schemas_of_one_database_are_separate(clinics, url):
 
     assert names(first) == ["Dr Maria", "Maria", ("Maria", "CONFIRMED")]
     assert names(second) == ["Dr Tom", "Tom", ("Tom", "CANCELLED")]
-    assert (stats.overall(first, None, None).confirmed, stats.overall(second, None, None).confirmed) == (1, 0)
+    assert (stats.overall(first, Period()).confirmed, stats.overall(second, Period()).confirmed) == (1, 0)
     assert [len(bookings.history(session, BookingKey(id=1))) for session in clinics] == [1, 2]
     assert [session.database.read(lambda tx: tx.one("clinic.open"))["name"] for session in clinics] == [
         "",

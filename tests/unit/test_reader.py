@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from booking_cli.domain.errors import InvalidInput
 from booking_cli.importing.reader import LONGEST_BYTES, Unreadable, read
 from booking_cli.importing.rows import ImportOptions
-from booking_cli.repository.bookings import BookingRequest
+from booking_cli.repository.new_bookings import BookingRequest
 from tests.unit.strategies import at_any_speed
 
 HEADER = b"slot_id,name,email\n"

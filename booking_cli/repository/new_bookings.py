@@ -1,0 +1,233 @@
+"""Hold or book slots for patients: one request, or a chunk of them, in the same statements."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import groupby
+from typing import NamedTuple
+
+from booking_cli.db import row_factories as rows
+from booking_cli.db.runner import OpenTransaction
+from booking_cli.db.transaction import Transaction
+from booking_cli.domain.errors import BookingError, Busy
+from booking_cli.domain.models import Booking
+from booking_cli.domain.patients import RegisterKey, register_key
+from booking_cli.domain.references import new_references
+from booking_cli.repository import rejections
+from booking_cli.session import ClinicSession
+
+# A blocking booking can go away between the write and the read that explains it, and come back. More often is an error.
+MAX_ROUNDS = 10
+_LINE_AND_BOOKING = rows.with_columns(rows.booking, "line")
+_REPLAYED = rows.with_columns(rows.booking, "first_status", "made_here", "request_id")
+
+
+class BookingRequest(NamedTuple):
+    """A slot for a patient, who is given by number, or by name with an email address, a phone number or both.
+
+    `hold_minutes` is None to confirm at once. `request_id` is the idempotency key; `may_be_replay` is False where the key is
+    new.
+    """
+
+    slot_id: int
+    patient_id: int | None
+    name: str
+    email: str | None
+    phone: str | None
+    hold_minutes: Decimal | None
+    request_id: str
+    may_be_replay: bool = True
+    allow_overlap: bool = False
+
+    def register_key(self) -> RegisterKey:
+        """Return the key of a patient who is given by name."""
+        return register_key(self.name, self.email, self.phone)
+
+
+class Booked(NamedTuple):
+    """The booking as it was made; of a replay also its state now."""
+
+    booking: Booking
+    status_now: str
+    replayed: bool = False
+
+
+Result = Booked | BookingError
+# The requests of a call by their position, which is their order in the database, too.
+Requests = Mapping[int, BookingRequest]
+
+
+def book(session: ClinicSession, request: BookingRequest) -> Booked:
+    """Hold or book a slot for a patient, and register the patient where they are new.
+
+    A replayed request gets its first result. Raises NotFound, SlotTaken, SlotInPast, DoctorInactive, PatientOverlap and
+    RequestIdReused; then nothing was changed.
+    """
+    (result,) = book_all(session, [request])
+    if isinstance(result, BookingError):
+        raise result
+    return result
+
+
+def book_all(session: ClinicSession, requests: Sequence[BookingRequest]) -> list[Result]:
+    """Book what can be booked of some requests, the earlier before the later, and return a result for each.
+
+    One write; where it did not book all, one read that explains the rejections; where lapsed holds are the reason, one write
+    that releases them and books. Where the database fails, its error is the result of the requests that have none yet.
+    """
+    results: dict[int, Result] = {}
+    waiting = dict(enumerate(requests))
+    lapsed_holds: list[int] = []
+    try:
+        for _ in range(MAX_ROUNDS):
+            results |= _insert(session, waiting, lapsed_holds)
+            if waiting := _without(waiting, results):
+                explained, lapsed_holds = _explain_after_sync(session, waiting, results)
+                results |= explained
+            if not (waiting := _without(waiting, results)):
+                break
+        for line, request in waiting.items():
+            results[line] = Busy(
+                f"Slot {request.slot_id} was booked and released repeatedly by others. It was not booked; please try again."
+            )
+    except BookingError as error:
+        results |= dict.fromkeys(waiting, error)
+    return [results[line] for line in range(len(requests))]
+
+
+def is_saved(tx: Transaction, made: Booking) -> bool:
+    """Return whether a booking is in the database; its reference was drawn for it."""
+    return tx.one("bookings.find", {"id": None, "reference": made.reference}) is not None
+
+
+class _NothingBooked(Exception):
+    """Rolls back a write that booked nothing, and with it the registration of the patients."""
+
+
+def _without(requests: Requests, results: Mapping[int, Result]) -> dict[int, BookingRequest]:
+    return {line: request for line, request in requests.items() if line not in results}
+
+
+def _insert(session: ClinicSession, requests: Requests, lapsed_holds: list[int]) -> dict[int, Booked]:
+    """Release lapsed holds, book what the constraints accept, and return the bookings."""
+    parameters = {"requests": _as_json(requests), "actor": session.actor}
+    request_id = next(iter(requests.values())).request_id if len(requests) == 1 else None
+
+    def work(tx: Transaction) -> dict[int, Booked]:
+        if lapsed_holds:
+            tx.run("bookings.release_lapsed_holds", {"ids": lapsed_holds, "actor": session.actor})
+        made = tx.all("bookings.book", parameters, _LINE_AND_BOOKING, is_large=len(requests) > 1)
+        booked = {line: Booked(one, one.status) for one, line in made if one.id is not None}
+        if not booked and not isinstance(session.database, OpenTransaction):
+            raise _NothingBooked
+        if len(booked) < len(made):
+            unused = {one.patient_id for one, line in made} - {one.patient_id for one, line in made if line in booked}
+            tx.run("patients.delete_unused", {"ids": list(unused)})
+        return booked
+
+    try:
+        return session.database.write(
+            work,
+            was_committed=lambda tx, booked: is_saved(tx, next(iter(booked.values())).booking),
+            request_id=request_id,
+        )
+    except _NothingBooked:
+        return {}
+
+
+class _Explained(NamedTuple):
+    """The results of requests that were not booked, and the lapsed holds that block the others."""
+
+    results: dict[int, Result]
+    lapsed_holds: list[int]
+
+
+def _explain_after_sync(session: ClinicSession, requests: Requests, results: Mapping[int, Result]) -> _Explained:
+    lines = {result.booking.id: line for line, result in results.items() if isinstance(result, Booked)}
+
+    def work(tx: Transaction) -> _Explained:
+        return _explain(tx, session, requests, lines)
+
+    explained = session.database.read(work)
+    if any(isinstance(result, Booked) for result in explained.results.values()):
+        return session.database.read_after_sync_replication(work)
+    return explained
+
+
+def _explain(tx: Transaction, session: ClinicSession, requests: Requests, lines: Mapping[int, int]) -> _Explained:
+    """Return why requests were not booked; those that are missing from the results can be tried again.
+
+    `lines` has the positions of the other requests by the bookings that they made.
+    """
+    results = dict(_replays(tx, requests))
+    rest = _without(requests, results)
+    lapsed_holds: list[int] = []
+    found = tx.all("bookings.explain_rejections", {"requests": _as_json(rest)}, is_large=len(rest) > 1) if rest else []
+    for line, group in groupby(found, key=lambda row: row["line"]):
+        request, blocking = rest[line], list(group)
+        if reason := rejections.not_bookable(request.slot_id, request.patient_id, blocking[0]):
+            results[line] = reason
+            continue
+        # A patient's overlapping booking comes before the booking of the slot.
+        active = [row for row in blocking if row["booking_id"] is not None and not row["lapsed"]]
+        if active:
+            earlier = [row for row in active if lines.get(row["booking_id"], -1) < line]
+            results[line] = rejections.blocked(session, request.slot_id, request.name, (earlier or active)[0])
+        else:
+            lapsed_holds += [row["booking_id"] for row in blocking if row["lapsed"]]
+    return _Explained(results, lapsed_holds)
+
+
+def _replays(tx: Transaction, requests: Requests) -> Iterator[tuple[int, Result]]:
+    """Yield the results of requests whose request id has made a booking."""
+    ids = [request.request_id for request in requests.values() if request.may_be_replay]
+    found = tx.all("bookings.find_by_request", {"request_ids": ids}, _REPLAYED) if ids else []
+    by_request = {request_id: row for *row, request_id in found}
+    for line, request in requests.items():
+        if (row := by_request.get(request.request_id)) is None:
+            continue
+        booking, first_status, made_here = row
+        if booking.slot_id != request.slot_id or not _is_patient_of(tx, request, booking):
+            yield line, rejections.reused(request.request_id, booking.reference, made_here=made_here)
+            continue
+        confirmed_at = booking.booked_at if first_status == "CONFIRMED" else None
+        first = booking._replace(
+            status=first_status, confirmed_at=confirmed_at, cancelled_at=None, failed_at=None, reason=None, version=1
+        )
+        yield line, Booked(first, status_now=booking.status, replayed=not made_here)
+
+
+def _is_patient_of(tx: Transaction, request: BookingRequest, booking: Booking) -> bool:
+    """Return whether a request is for the patient of a booking, also by a name or contact from before a correction or merge."""
+    key = request.register_key()
+    if request.patient_id == booking.patient_id or (
+        request.patient_id is None
+        and key == register_key(booking.patient_name, booking.patient_email, booking.patient_phone)
+    ):
+        return True
+    former = tx.all("patients.former", {"id": booking.patient_id})
+    if request.patient_id is not None:
+        return any(row["id"] == request.patient_id for row in former)
+    return any((row["name_key"], row["contact_key"]) == key for row in former)
+
+
+def _as_json(requests: Requests) -> list[str]:
+    """Return the parameter of the statements about several requests."""
+    return [
+        json.dumps(
+            {
+                "line": line,
+                "slot_id": request.slot_id,
+                "known_patient_id": request.patient_id,
+                "name": request.name,
+                "email": request.email,
+                "phone": request.phone,
+                **({} if request.patient_id else request.register_key()._asdict()),
+                "hold_minutes": None if request.hold_minutes is None else float(request.hold_minutes),
+                "allow_overlap": request.allow_overlap,
+                "request_id": request.request_id,
+                "reference": reference,
+            }
+        )
+        for (line, request), reference in zip(requests.items(), new_references(len(requests)), strict=True)
+    ]
