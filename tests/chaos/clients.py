@@ -65,7 +65,7 @@ class ImportClient(SessionClient):
                 results = executor.book_atomically(self._session, lambda: chunks)
             else:
                 results = executor.book_chunks(self._session, iter(chunks), jobs=2)
-            for row in itertools.chain.from_iterable(result.results for result in results):
+            for row in itertools.chain.from_iterable(result.rows for result in results):
                 ok = Ok({**json.loads(dumps(row)), "id": row.booking_id})
                 outcomes[row.line] = self._history.error("book", row.code, f"{row}") if row.code else ok
         except BookingError as error:
