@@ -4,12 +4,12 @@ import gc
 import sys
 
 # Imported objects live until the end. With Python's default, collecting garbage among them takes a fifth of a command's time.
-_GC_THRESHOLD = 100_000
+GC_THRESHOLD = 100_000
 
 
 def main() -> None:
     """Run the command of this process and exit with its status."""
-    gc.set_threshold(_GC_THRESHOLD)
+    gc.set_threshold(GC_THRESHOLD)
     try:
         from booking_cli.cli.application import run
     except KeyboardInterrupt:

@@ -102,6 +102,14 @@ class Transaction:
         self._connection.execute("COMMIT", prepare=False)
 
 
+class Rollback(Exception):
+    """Raised by the work of a write to roll back, which waits for no disk, and to return `result`."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result
+
+
 class AmbiguousCommit(Exception):
     """The connection broke after COMMIT was sent and before the answer: whether it was committed is not known."""
 
@@ -121,9 +129,13 @@ def read(connection: Connection, begin: Begin, work: Callable[[Transaction], T])
 
 def write(connection: Connection, begin: Begin, work: Callable[[Transaction], T]) -> T:
     """Run `work` in a transaction and commit it; raises psycopg's errors, and AmbiguousCommit."""
-    with _rolled_back_on_error(connection):
-        tx = Transaction(connection, begin)
-        result = work(tx)
+    try:
+        with _rolled_back_on_error(connection):
+            tx = Transaction(connection, begin)
+            result = work(tx)
+    except Rollback as rollback:
+        unchanged: T = rollback.result
+        return unchanged
     signals.commit_started()
     try:
         tx.commit()

@@ -5,7 +5,7 @@ import pickle
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ from booking_cli.domain.errors import BookingError, Busy, DatabaseUnavailable, O
 from booking_cli.domain.models import NOT_MADE, Booking, RowResult
 from booking_cli.importing.rows import ImportRow
 from booking_cli.repository import new_bookings, patients
-from booking_cli.repository.new_bookings import Booked, Result
+from booking_cli.repository.new_bookings import Batch, Booked, Result
 from booking_cli.session import ClinicSession
 
 T = TypeVar("T")
@@ -41,12 +41,13 @@ def book_chunks(session: ClinicSession, chunks: Iterator[Chunk], jobs: int) -> I
     After a failure, and after Ctrl-C, no further chunk is started; those in progress are finished and yielded.
     """
 
-    def book(chunk: Chunk) -> ChunkResult:
-        results = _book(session, chunk)
-        failures = (result for result in results if isinstance(result, Busy | DatabaseUnavailable | OutcomeUnknown))
+    def book(chunk: Chunk, batch: Batch) -> ChunkResult:
+        results = new_bookings.book_all(session, batch)
+        failures = (one for one in results.values() if isinstance(one, Busy | DatabaseUnavailable | OutcomeUnknown))
         return ChunkResult(_row_results(chunk, results), next(failures, None))
 
-    return in_order(chunks, book, jobs, is_last=lambda done: done.failure is not None)
+    with_batches = ((chunk, _batch(chunk)) for chunk in chunks)
+    return in_order(with_batches, lambda one: book(*one), jobs, is_last=lambda done: done.failure is not None)
 
 
 def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]]) -> Iterator[ChunkResult]:
@@ -66,9 +67,11 @@ def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]])
             first: Booking | None = None
             count = rejected = 0
             for chunk in read():
-                results = _book(within, chunk)
+                results = new_bookings.book_all(within, _batch(chunk))
                 rows = _row_results(chunk, results)
-                made = [result.booking for result in results if isinstance(result, Booked) and not result.replayed]
+                made = [
+                    result.booking for result in results.values() if isinstance(result, Booked) and not result.replayed
+                ]
                 first = first or next(iter(made), None)
                 with temporary_file_errors():
                     pickle.dump((rows, {booking.id for booking in made}), file)
@@ -156,24 +159,18 @@ def _interruptible(wait: Callable[[], T]) -> T:
         signals.defer_sigint()
 
 
-def _book(session: ClinicSession, chunk: Chunk) -> list[Result]:
-    requests = [row.request for row in chunk if row.request is not None]
-    return new_bookings.book_all(session, requests) if requests else []
+def _batch(chunk: Chunk) -> Batch:
+    return Batch.of({row.line: row.request for row in chunk if row.request is not None})
 
 
-def _row_results(chunk: Chunk, results: Sequence[Result]) -> list[RowResult]:
-    by_request = iter(results)
-    return [
-        _row_result(row, next(by_request))
-        if row.request is not None
-        else RowResult(row.line, code="invalid_input", message=row.problem)
-        for row in chunk
-    ]
+def _row_results(chunk: Chunk, results: Mapping[int, Result]) -> list[RowResult]:
+    return [_row_result(row, results.get(row.line)) for row in chunk]
 
 
-def _row_result(row: ImportRow, result: Result) -> RowResult:
+def _row_result(row: ImportRow, result: Result | None) -> RowResult:
     request = row.request
-    assert request is not None
+    if request is None or result is None:
+        return RowResult(row.line, code="invalid_input", message=row.problem)
     if isinstance(result, BookingError):
         return RowResult(
             row.line, request.slot_id, None, request.name, request.email, request.phone, request.request_id,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from booking_cli.db import row_factories as rows
-from booking_cli.db.transaction import Transaction
+from booking_cli.db.transaction import Rollback, Transaction
 from booking_cli.domain.dates import Period
 from booking_cli.domain.errors import Busy, DatabaseUnavailable
 from booking_cli.domain.models import Booking, Expiry, HistoryEntry
@@ -92,13 +92,17 @@ def expire(session: ClinicSession) -> Expiry:
 def _expire_batch(session: ClinicSession) -> list[Booking]:
     parameters = {"batch": EXPIRE_BATCH, "request_id": new_request_id(), "actor": session.actor}
 
-    def was_committed(tx: Transaction, expired: list[Booking]) -> bool:
-        found = expired and _find_change(tx, {**parameters, "id": expired[0].id, "reference": None, "status": "FAILED"})
-        return bool(found)
+    def work(tx: Transaction) -> list[Booking]:
+        expired = tx.all("bookings.expire", parameters, rows.booking)
+        if not expired:
+            raise Rollback([])
+        return expired
 
-    return session.database.write(
-        lambda tx: tx.all("bookings.expire", parameters, rows.booking), was_committed=was_committed
-    )
+    def was_committed(tx: Transaction, expired: list[Booking]) -> bool:
+        change = {**parameters, "id": expired[0].id, "reference": None, "status": "FAILED"}
+        return _find_change(tx, change) is not None
+
+    return session.database.write(work, was_committed=was_committed)
 
 
 def _change(session: ClinicSession, statement: str, parameters: Mapping[str, object]) -> Booked | None:

@@ -1,14 +1,14 @@
 """Hold or book slots for patients: one request, or a chunk of them, in the same statements."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from decimal import Decimal
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from booking_cli.db import row_factories as rows
 from booking_cli.db.runner import OpenTransaction
-from booking_cli.db.transaction import Transaction
+from booking_cli.db.transaction import Rollback, Transaction
 from booking_cli.domain.errors import BookingError, Busy
 from booking_cli.domain.models import Booking
 from booking_cli.domain.patients import RegisterKey, register_key
@@ -53,8 +53,43 @@ class Booked(NamedTuple):
 
 
 Result = Booked | BookingError
-# The requests of a call by their position, which is their order in the database, too.
+# Requests by their line; the database books an earlier line before a later one.
 Requests = Mapping[int, BookingRequest]
+
+
+class Batch(NamedTuple):
+    """Requests, and the parameter of the statements about them: a JSON object in each line. psycopg dumps a list slowly."""
+
+    requests: Requests
+    as_json: str
+
+    @classmethod
+    def of(cls, requests: Requests) -> Self:
+        """Return the batch of some requests. An import encodes the next chunk while the database books the last one."""
+        references = iter(new_references(len(requests)))
+        lines = (
+            json.dumps(
+                {
+                    "line": line,
+                    "slot_id": request.slot_id,
+                    "known_patient_id": request.patient_id,
+                    "name": request.name,
+                    "email": request.email,
+                    "phone": request.phone,
+                    **({} if request.patient_id else request.register_key()._asdict()),
+                    "hold_minutes": None if request.hold_minutes is None else float(request.hold_minutes),
+                    "allow_overlap": request.allow_overlap,
+                    "request_id": request.request_id,
+                    "reference": next(references),
+                }
+            )
+            for line, request in requests.items()
+        )
+        return cls(requests, "\n".join(lines))
+
+    def without(self, lines: Container[int]) -> Self:
+        """Return the batch of the other requests."""
+        return self.of({line: request for line, request in self.requests.items() if line not in lines})
 
 
 def book(session: ClinicSession, request: BookingRequest) -> Booked:
@@ -63,36 +98,36 @@ def book(session: ClinicSession, request: BookingRequest) -> Booked:
     A replayed request gets its first result. Raises NotFound, SlotTaken, SlotInPast, DoctorInactive, PatientOverlap and
     RequestIdReused; then nothing was changed.
     """
-    (result,) = book_all(session, [request])
+    result = book_all(session, Batch.of({0: request}))[0]
     if isinstance(result, BookingError):
         raise result
     return result
 
 
-def book_all(session: ClinicSession, requests: Sequence[BookingRequest]) -> list[Result]:
-    """Book what can be booked of some requests, the earlier before the later, and return a result for each.
+def book_all(session: ClinicSession, batch: Batch) -> dict[int, Result]:
+    """Book what can be booked of some requests, the earlier before the later, and return the result of each by its line.
 
     One write; where it did not book all, one read that explains the rejections; where lapsed holds are the reason, one write
     that releases them and books. Where the database fails, its error is the result of the requests that have none yet.
     """
     results: dict[int, Result] = {}
-    waiting = dict(enumerate(requests))
     lapsed_holds: list[int] = []
     try:
         for _ in range(MAX_ROUNDS):
-            results |= _insert(session, waiting, lapsed_holds)
-            if waiting := _without(waiting, results):
-                explained, lapsed_holds = _explain_after_sync(session, waiting, results)
+            if batch.requests:
+                results |= _insert(session, batch, lapsed_holds)
+                batch = batch.without(results)
+            if batch.requests:
+                explained, lapsed_holds = _explain_after_sync(session, batch, results)
                 results |= explained
-            if not (waiting := _without(waiting, results)):
-                break
-        for line, request in waiting.items():
-            results[line] = Busy(
-                f"Slot {request.slot_id} was booked and released repeatedly by others. It was not booked; please try again."
-            )
+                batch = batch.without(results)
     except BookingError as error:
-        results |= dict.fromkeys(waiting, error)
-    return [results[line] for line in range(len(requests))]
+        return results | dict.fromkeys(batch.requests, error)
+    for line, request in batch.requests.items():
+        results[line] = Busy(
+            f"Slot {request.slot_id} was booked and released repeatedly by others. It was not booked; please try again."
+        )
+    return results
 
 
 def is_saved(tx: Transaction, made: Booking) -> bool:
@@ -100,39 +135,28 @@ def is_saved(tx: Transaction, made: Booking) -> bool:
     return tx.one("bookings.find", {"id": None, "reference": made.reference}) is not None
 
 
-class _NothingBooked(Exception):
-    """Rolls back a write that booked nothing, and with it the registration of the patients."""
-
-
-def _without(requests: Requests, results: Mapping[int, Result]) -> dict[int, BookingRequest]:
-    return {line: request for line, request in requests.items() if line not in results}
-
-
-def _insert(session: ClinicSession, requests: Requests, lapsed_holds: list[int]) -> dict[int, Booked]:
+def _insert(session: ClinicSession, batch: Batch, lapsed_holds: list[int]) -> dict[int, Booked]:
     """Release lapsed holds, book what the constraints accept, and return the bookings."""
-    parameters = {"requests": _as_json(requests), "actor": session.actor}
-    request_id = next(iter(requests.values())).request_id if len(requests) == 1 else None
+    parameters = {"requests": batch.as_json, "actor": session.actor}
+    is_large = len(batch.requests) > 1
 
     def work(tx: Transaction) -> dict[int, Booked]:
         if lapsed_holds:
             tx.run("bookings.release_lapsed_holds", {"ids": lapsed_holds, "actor": session.actor})
-        made = tx.all("bookings.book", parameters, _LINE_AND_BOOKING, is_large=len(requests) > 1)
+        made = tx.all("bookings.book", parameters, _LINE_AND_BOOKING, is_large=is_large)
         booked = {line: Booked(one, one.status) for one, line in made if one.id is not None}
         if not booked and not isinstance(session.database, OpenTransaction):
-            raise _NothingBooked
+            raise Rollback({})  # also of the registration of the patients
         if len(booked) < len(made):
             unused = {one.patient_id for one, line in made} - {one.patient_id for one, line in made if line in booked}
             tx.run("patients.delete_unused", {"ids": list(unused)})
         return booked
 
-    try:
-        return session.database.write(
-            work,
-            was_committed=lambda tx, booked: is_saved(tx, next(iter(booked.values())).booking),
-            request_id=request_id,
-        )
-    except _NothingBooked:
-        return {}
+    return session.database.write(
+        work,
+        was_committed=lambda tx, booked: is_saved(tx, next(iter(booked.values())).booking),
+        request_id=None if is_large else next(iter(batch.requests.values())).request_id,
+    )
 
 
 class _Explained(NamedTuple):
@@ -142,11 +166,11 @@ class _Explained(NamedTuple):
     lapsed_holds: list[int]
 
 
-def _explain_after_sync(session: ClinicSession, requests: Requests, results: Mapping[int, Result]) -> _Explained:
+def _explain_after_sync(session: ClinicSession, batch: Batch, results: Mapping[int, Result]) -> _Explained:
     lines = {result.booking.id: line for line, result in results.items() if isinstance(result, Booked)}
 
     def work(tx: Transaction) -> _Explained:
-        return _explain(tx, session, requests, lines)
+        return _explain(tx, session, batch, lines)
 
     explained = session.database.read(work)
     if any(isinstance(result, Booked) for result in explained.results.values()):
@@ -154,17 +178,19 @@ def _explain_after_sync(session: ClinicSession, requests: Requests, results: Map
     return explained
 
 
-def _explain(tx: Transaction, session: ClinicSession, requests: Requests, lines: Mapping[int, int]) -> _Explained:
+def _explain(tx: Transaction, session: ClinicSession, batch: Batch, lines: Mapping[int, int]) -> _Explained:
     """Return why requests were not booked; those that are missing from the results can be tried again.
 
-    `lines` has the positions of the other requests by the bookings that they made.
+    `lines` has the lines of the other requests by the bookings that they made.
     """
-    results = dict(_replays(tx, requests))
-    rest = _without(requests, results)
+    results = dict(_replays(tx, batch.requests))
     lapsed_holds: list[int] = []
-    found = tx.all("bookings.explain_rejections", {"requests": _as_json(rest)}, is_large=len(rest) > 1) if rest else []
+    if not (rest := batch.without(results)).requests:
+        return _Explained(results, [])
+    is_large = len(rest.requests) > 1
+    found = tx.all("bookings.explain_rejections", {"requests": rest.as_json}, is_large=is_large)
     for line, group in groupby(found, key=lambda row: row["line"]):
-        request, blocking = rest[line], list(group)
+        request, blocking = rest.requests[line], list(group)
         if reason := rejections.not_bookable(request.slot_id, request.patient_id, blocking[0]):
             results[line] = reason
             continue
@@ -209,25 +235,3 @@ def _is_patient_of(tx: Transaction, request: BookingRequest, booking: Booking) -
     if request.patient_id is not None:
         return any(row["id"] == request.patient_id for row in former)
     return any((row["name_key"], row["contact_key"]) == key for row in former)
-
-
-def _as_json(requests: Requests) -> list[str]:
-    """Return the parameter of the statements about several requests."""
-    return [
-        json.dumps(
-            {
-                "line": line,
-                "slot_id": request.slot_id,
-                "known_patient_id": request.patient_id,
-                "name": request.name,
-                "email": request.email,
-                "phone": request.phone,
-                **({} if request.patient_id else request.register_key()._asdict()),
-                "hold_minutes": None if request.hold_minutes is None else float(request.hold_minutes),
-                "allow_overlap": request.allow_overlap,
-                "request_id": request.request_id,
-                "reference": reference,
-            }
-        )
-        for (line, request), reference in zip(requests.items(), new_references(len(requests)), strict=True)
-    ]

@@ -12,10 +12,9 @@ from booking_cli.db.runner import DEFAULT_SCHEMA, search_path
 
 
 def with_literals(name: str, parameters: Mapping[str, object]) -> str:
-    """Return a statement of `sql/queries` in one line, with its parameters as literals."""
-    text = re.sub(r"--.*", "", queries.statement(name))
-    text = re.sub(r"%\((\w+)\)s", lambda match: sql.Literal(parameters[match[1]]).as_string(None), text)
-    return " ".join(text.replace("%%", "%").split())
+    """Return a statement of `sql/queries` with its parameters as literals."""
+    text = " ".join(re.sub(r"--.*", "", queries.statement(name)).replace("%%", "%").split())
+    return re.sub(r"%\((\w+)\)s", lambda match: sql.Literal(parameters[match[1]]).as_string(None), text)
 
 
 def insert_bookings(requests: str) -> str:

@@ -58,7 +58,6 @@ def booked(sql):
 @pytest.mark.usefixtures("chunks_of_two")
 def test_rows_whose_commit_is_ambiguous_are_booked_once(booking, proxy, path, slots, sql, options, cut):
     numbers_were_drawn = []
-    proxy.answer_commit(then=lambda: None)  # of the release of lapsed holds
     getattr(proxy, cut)(then=lambda: numbers_were_drawn.extend(sql("SELECT is_called FROM bookings_id_seq")))
     ran = booking("book", "--from", path, "-o", "json", *options, BOOKING_DATABASE_URL=proxy.url)
     assert (ran.status, numbers_were_drawn) == (0, [{"is_called": True}])
@@ -68,7 +67,6 @@ def test_rows_whose_commit_is_ambiguous_are_booked_once(booking, proxy, path, sl
 @pytest.mark.usefixtures("chunks_of_two")
 def test_rows_whose_outcome_stays_unknown_are_reported_with_the_last_saved_line(booking, proxy, path, monkeypatch):
     monkeypatch.setattr("booking_cli.db.runner.RECONNECT_SECONDS", 0.0)
-    proxy.answer_commit(then=lambda: None)  # of the release of lapsed holds
     proxy.answer_commit(then=lambda: None)
     proxy.cut_after_commit(then=proxy.refuse)
     ran = booking("book", "--from", path, "-o", "json", BOOKING_DATABASE_URL=proxy.url)
@@ -79,7 +77,6 @@ def test_rows_whose_outcome_stays_unknown_are_reported_with_the_last_saved_line(
 
 def test_atomic_file_whose_outcome_stays_unknown_has_no_results(booking, proxy, path, sql, monkeypatch):
     monkeypatch.setattr("booking_cli.db.runner.RECONNECT_SECONDS", 0.0)
-    proxy.answer_commit(then=lambda: None)  # of the release of lapsed holds
     proxy.cut_after_commit(then=proxy.refuse)
     ran = booking("book", "--from", path, "-o", "ndjson", "--atomic", BOOKING_DATABASE_URL=proxy.url)
     assert (ran.status, ran.stdout, ran.error["code"]) == (6, "", "outcome_unknown")
@@ -197,7 +194,7 @@ def test_rows_before_a_read_error_are_booked(booking, path, slots, sql, monkeypa
 @pytest.mark.usefixtures("chunks_of_two")
 def test_results_before_a_bug_are_shown(booking, path, monkeypatch):
     book_all = new_bookings.book_all
-    monkeypatch.setattr(new_bookings, "book_all", lambda *given: book_all(*given) if given[1][0].slot_id < 3 else 1 / 0)
+    monkeypatch.setattr(new_bookings, "book_all", lambda *given: book_all(*given) if 2 in given[1].requests else 1 / 0)
     ran = booking("book", "--from", path, "-o", "ndjson")
     assert (ran.status, [json.loads(line)["line"] for line in ran.stdout.splitlines()]) == (1, [2, 3])
     assert "ZeroDivisionError" in ran.error["message"]
