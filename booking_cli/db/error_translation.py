@@ -40,6 +40,8 @@ def translated(error: psycopg.Error) -> Exception:
             return Busy("The database has no connection left. Nothing was changed; please try again.")
         case psycopg.OperationalError() if error.sqlstate is None:
             return connection_lost(error)
+        case _ if _ends_the_session(error):
+            return connection_lost(error)
         case psycopg.OperationalError():
             return DatabaseUnavailable(f"The database failed: {reason}.")
     return error
@@ -54,13 +56,14 @@ def raise_translated(error: psycopg.Error) -> NoReturn:
 
 
 def is_lost(error: psycopg.Error, connection: Connection) -> bool:
-    """Return whether `error` is that the connection broke, or that the server is about to close it.
+    """Return whether `error` is that the connection broke, or that the server is about to close it."""
+    return connection.closed or _ends_the_session(error)
 
-    A statement that got no answer at all, an InternalError without SQLSTATE, also counts: the next answer on that connection
-    would be taken for the answer to another statement.
-    """
+
+def _ends_the_session(error: psycopg.Error) -> bool:
+    # An InternalError without SQLSTATE is a statement without an answer: the next one would be taken for it.
     unanswered = isinstance(error, psycopg.InternalError) and error.sqlstate is None
-    return connection.closed or unanswered or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
+    return unanswered or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
 
 
 def is_from_a_standby(error: psycopg.Error) -> bool:

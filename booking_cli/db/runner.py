@@ -62,6 +62,11 @@ MAX_AMBIGUOUS_COMMITS = 10
 FIRST_BACKOFF_SECONDS = 0.005
 LONGEST_BACKOFF_SECONDS = 0.5
 
+_TOO_MANY_RETRIES = (
+    "Too many changes are made at the same time. The transaction was tried {} times, and nothing was changed; "
+    "please try again."
+)
+
 log = logging.getLogger("booking.database")
 
 
@@ -131,17 +136,15 @@ class Database:
         `read` raises, also after some rows.
         """
         begin = self._begin("REPEATABLE READ READ ONLY", STREAM_SECONDS)
-        with self.connection() as connection:
-            try:
-                yield from Transaction(connection, begin).stream(name, parameters, rows)
-            except psycopg.Error as error:
-                if is_lost(error, connection):
-                    connection.close()
-                    raise connection_lost(error) from error
-                raise_translated(error)
-            finally:
-                # There is nothing to commit, and the server may have ended the session of a reader who paused at the end.
-                roll_back(connection)
+        try:
+            with self.connection() as connection, _closed_if_lost(connection):
+                try:
+                    yield from Transaction(connection, begin).stream(name, parameters, rows)
+                finally:
+                    # There is nothing to commit, and the server may have ended the session of a reader who paused at the end.
+                    roll_back(connection)
+        except psycopg.Error as error:
+            raise_translated(error)
 
     def write(
         self,
@@ -150,25 +153,16 @@ class Database:
         was_committed: Callable[[Transaction, T], bool],
         request_id: str | None = None,
         timeout_seconds: float | None = None,
-        timezone: str | None = None,
     ) -> T:
         """Run `work` in a SERIALIZABLE transaction, retry it on serialization failure, and return what it returns.
 
         `work` may run several times: it must change nothing but the database. After an ambiguous commit, `was_committed`
         reads, in a later transaction, whether what `work` returned is in the database; if not, `work` is retried.
 
-        `timezone` is the zone of instants that come in another one than the clinic's.
-
         Raises Busy where the retries are used up; then nothing was changed. Raises OutcomeUnknown where the database does
         not come back in time to resolve an ambiguous commit; `request_id` is the user's key to find out later.
         """
-        # A sequential scan takes a predicate lock on the whole table, so writes use indexes. The transaction's number is for
-        # resolving an ambiguous commit.
-        begin = self._begin("SERIALIZABLE READ WRITE", timeout_seconds, timezone)
-        begin = begin._replace(
-            statements=f"{begin.statements}; SET LOCAL enable_seqscan = off"
-            "; SELECT pg_current_xact_id()::text AS transaction_id"
-        )
+        begin = self._begin("SERIALIZABLE READ WRITE", timeout_seconds)
         try:
             for _ in range(MAX_AMBIGUOUS_COMMITS):
                 try:
@@ -202,7 +196,7 @@ class Database:
                 with self.connection() as connection, _closed_if_lost(connection):
                     return attempt(connection)
             except (pg.SerializationFailure, pg.DeadlockDetected) as error:
-                failure, reason = _too_many_retries(number), first_line(error)
+                failure, reason = Busy(_TOO_MANY_RETRIES.format(number)), first_line(error)
                 longest_seconds, most_attempts = MAX_SECONDS, float(MAX_ATTEMPTS)
             except psycopg.Error as error:
                 reconnects = reconnects or is_lost(error, connection)
@@ -255,17 +249,20 @@ class Database:
         except pg.InvalidParameterValue:
             return True  # "is in the future": after a crash, or on a standby, the server does not have the number
 
-    def _begin(self, mode: str, timeout_seconds: float | None = None, timezone: str | None = None) -> Begin:
-        timezone = timezone or self.timezone
+    def _begin(self, mode: str, timeout_seconds: float | None = None) -> Begin:
         timeout_ms = max(self._timeout_ms, round((timeout_seconds or 0) * 1000))
         statements = (
             f"BEGIN ISOLATION LEVEL {mode}"
             f"; SET LOCAL search_path = {search_path(self.schema)}"
-            f"; SET LOCAL timezone = '{timezone}'"
+            f"; SET LOCAL timezone = '{self.timezone}'"
             f"; SET LOCAL statement_timeout = {timeout_ms}"
             f"; SET LOCAL idle_in_transaction_session_timeout = {round(IDLE_IN_TRANSACTION_SECONDS * 1000)}"
         )
-        return Begin(statements, timezone)
+        if mode.endswith("READ WRITE"):
+            # A sequential scan takes a predicate lock on the whole table, so writes use indexes. The transaction's number is
+            # for resolving an ambiguous commit.
+            statements += "; SET LOCAL enable_seqscan = off; SELECT pg_current_xact_id()::text AS transaction_id"
+        return Begin(statements, self.timezone)
 
 
 class OpenTransaction(Database):
@@ -299,13 +296,6 @@ def _closed_if_lost(connection: Connection) -> Iterator[None]:
         if is_lost(error, connection):
             connection.close()
         raise
-
-
-def _too_many_retries(attempts: int) -> Busy:
-    return Busy(
-        f"Too many changes are made at the same time. The transaction was tried {attempts} times, and nothing was changed; "
-        "please try again."
-    )
 
 
 def _backoff(attempt: int) -> float:

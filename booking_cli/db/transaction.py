@@ -14,6 +14,8 @@ from booking_cli.db.error_translation import is_lost
 from booking_cli.domain.errors import DatabaseUnavailable
 
 T = TypeVar("T")
+Parameters = Mapping[str, object]
+_NONE: Parameters = {}
 
 # How many rows of a long list are fetched at a time.
 STREAM_CHUNK = 500
@@ -48,54 +50,40 @@ class Transaction:
         assert row is not None
         return str(row["transaction_id"])
 
-    @overload
-    def all(
-        self, name: str, parameters: Mapping[str, object] | None = None, *, is_large: bool = False
-    ) -> list[Row]: ...
-    @overload
-    def all(
-        self, name: str, parameters: Mapping[str, object] | None, rows: RowFactory[T], *, is_large: bool = False
-    ) -> list[T]: ...
-    def all(
-        self,
-        name: str,
-        parameters: Mapping[str, object] | None = None,
-        rows: RowFactory[Any] = dict_row,
-        *,
-        is_large: bool = False,
-    ) -> list[Any]:
-        """Run a statement and return its rows, by default as dictionaries.
+    def plan_each_time(self) -> None:
+        """Plan the next statements for their parameters, also where the pool plans statements once."""
+        self._connection.execute("SET LOCAL plan_cache_mode = force_custom_plan", prepare=False)
 
-        With `is_large` it is planned for the length of its arrays, also where the pool plans statements once.
-        """
-        if is_large:
-            self._connection.execute("SET LOCAL plan_cache_mode = force_custom_plan", prepare=False)
+    @overload
+    def all(self, name: str, parameters: Parameters = ...) -> list[Row]: ...
+    @overload
+    def all(self, name: str, parameters: Parameters, rows: RowFactory[T]) -> list[T]: ...
+    def all(self, name: str, parameters: Parameters = _NONE, rows: RowFactory[Any] = dict_row) -> list[Any]:
+        """Run a statement and return its rows, by default as dictionaries."""
         return self._run(name, parameters, rows).fetchall()
 
     @overload
-    def one(self, name: str, parameters: Mapping[str, object] | None = None) -> Row | None: ...
+    def one(self, name: str, parameters: Parameters = ...) -> Row | None: ...
     @overload
-    def one(self, name: str, parameters: Mapping[str, object] | None, rows: RowFactory[T]) -> T | None: ...
-    def one(
-        self, name: str, parameters: Mapping[str, object] | None = None, rows: RowFactory[Any] = dict_row
-    ) -> Any | None:
+    def one(self, name: str, parameters: Parameters, rows: RowFactory[T]) -> T | None: ...
+    def one(self, name: str, parameters: Parameters = _NONE, rows: RowFactory[Any] = dict_row) -> Any:
         """Run a statement and return its first row, or None."""
         return self._run(name, parameters, rows).fetchone()
 
-    def run(self, name: str, parameters: Mapping[str, object]) -> int:
-        """Run a statement and return how many rows it changed."""
-        return self._run(name, parameters, dict_row).rowcount
+    def run(self, name: str, parameters: Parameters) -> None:
+        """Run a statement whose rows are not needed."""
+        self._run(name, parameters, dict_row)
 
-    def stream(self, name: str, parameters: Mapping[str, object], rows: RowFactory[T]) -> Iterator[T]:
+    def stream(self, name: str, parameters: Parameters, rows: RowFactory[T]) -> Iterator[T]:
         """Run a statement and yield its rows as the server sends them."""
         cursor = self._connection.cursor(row_factory=rows)
         # Before version 17, libpq returns one row at a time, or all.
         size = STREAM_CHUNK if psycopg.capabilities.has_stream_chunked() else 1
         yield from cursor.stream(queries.statement(name), parameters, binary=True, size=size)
 
-    def _run(self, name: str, parameters: Mapping[str, object] | None, rows: RowFactory[Any]) -> psycopg.Cursor[Any]:
+    def _run(self, name: str, parameters: Parameters, rows: RowFactory[Any]) -> psycopg.Cursor[Any]:
         # Binary results are parsed in half the time, and do not depend on the login's DateStyle.
-        return self._connection.cursor(row_factory=rows, binary=True).execute(queries.statement(name), parameters or {})
+        return self._connection.cursor(row_factory=rows, binary=True).execute(queries.statement(name), parameters)
 
     def commit(self) -> None:
         """Send COMMIT and wait for the answer."""

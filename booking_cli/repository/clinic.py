@@ -36,7 +36,8 @@ def update(session: ClinicSession, *, name: str | None, timezone: str | None, ho
 
     # The server and this machine must both have the zone. The transaction runs in UTC, in case the server lacks the old one.
     known = timezone is None or (timezone in available_timezones() and timezone not in _PLACEHOLDERS)
-    row = session.database.write(work, was_committed=was_committed, timezone=UTC)[1] if known else None
+    session.database.timezone = UTC
+    row = session.database.write(work, was_committed=was_committed)[1] if known else None
     if row is None:
         raise InvalidInput(f"There is no time zone {quote(timezone or '')}; it is written like Europe/Berlin.")
     zone = ZoneInfo(row["timezone"])

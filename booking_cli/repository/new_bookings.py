@@ -143,7 +143,9 @@ def _insert(session: ClinicSession, batch: Batch, lapsed_holds: list[int]) -> di
     def work(tx: Transaction) -> dict[int, Booked]:
         if lapsed_holds:
             tx.run("bookings.release_lapsed_holds", {"ids": lapsed_holds, "actor": session.actor})
-        made = tx.all("bookings.book", parameters, _LINE_AND_BOOKING, is_large=is_large)
+        if is_large:
+            tx.plan_each_time()
+        made = tx.all("bookings.book", parameters, _LINE_AND_BOOKING)
         booked = {line: Booked(one, one.status) for one, line in made if one.id is not None}
         if not booked and not isinstance(session.database, OpenTransaction):
             raise Rollback({})  # also of the registration of the patients
@@ -187,8 +189,9 @@ def _explain(tx: Transaction, session: ClinicSession, batch: Batch, lines: Mappi
     lapsed_holds: list[int] = []
     if not (rest := batch.without(results)).requests:
         return _Explained(results, [])
-    is_large = len(rest.requests) > 1
-    found = tx.all("bookings.explain_rejections", {"requests": rest.as_json}, is_large=is_large)
+    if len(rest.requests) > 1:
+        tx.plan_each_time()
+    found = tx.all("bookings.explain_rejections", {"requests": rest.as_json})
     for line, group in groupby(found, key=lambda row: row["line"]):
         request, blocking = rest.requests[line], list(group)
         if reason := rejections.not_bookable(request.slot_id, request.patient_id, blocking[0]):
