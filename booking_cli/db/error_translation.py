@@ -9,11 +9,6 @@ from booking_cli.db.connections import Connection
 from booking_cli.domain.errors import Busy, DatabaseUnavailable, NotSetUp
 
 
-def violates(error: psycopg.IntegrityError, constraint: str) -> bool:
-    """Return whether `error` is about a constraint; Citus appends a number to a constraint's name."""
-    return (error.diag.constraint_name or "").startswith(constraint)
-
-
 def translated(error: psycopg.Error) -> Exception:
     """Return the error of booking for an error of the database, or `error` itself where it can only be a bug."""
     reason = first_line(error)

@@ -5,6 +5,7 @@ not.
 """
 
 import datetime as dt
+import functools
 import re
 from typing import NamedTuple
 
@@ -64,20 +65,15 @@ def parse_day(text: str) -> Day:
     return Day(date=date)
 
 
-def parse_clock_time(text: str) -> int:
-    """Parse `HH:MM`, 00:00 to 23:59, and return the minutes since midnight."""
+def parse_clock_time(text: str, latest: str = "23:59") -> int:
+    """Parse `HH:MM`, from 00:00 to `latest`, and return the minutes since midnight."""
     minutes = _clock_minutes(text)
-    if minutes is None or minutes >= MINUTES_OF_A_DAY:
-        raise InvalidInput(f"{quote(text)} is not a time; use HH:MM, from 00:00 to 23:59.")
+    if minutes is None or clock(minutes) > latest:
+        raise InvalidInput(f"{quote(text)} is not a time; use HH:MM, from 00:00 to {latest}.")
     return minutes
 
 
-def parse_end_time(text: str) -> int:
-    """Parse an end time `HH:MM`, up to 24:00, and return the minutes since midnight."""
-    minutes = _clock_minutes(text)
-    if minutes is None:
-        raise InvalidInput(f"{quote(text)} is not a time; use HH:MM, up to 24:00.")
-    return minutes
+parse_end_time = functools.partial(parse_clock_time, latest="24:00")
 
 
 class Break(NamedTuple):

@@ -40,8 +40,8 @@ class NotFound(BookingError):
 
     exit_status = 3
 
-    def __init__(self, noun: str, key: object, hint: str) -> None:
-        super().__init__(f"There is no {noun} {key}. {hint}")
+    def __init__(self, noun: str, key: object, hint: str | None = None) -> None:
+        super().__init__(f"There is no {noun} {key}. " + (hint or f"See 'booking {noun}s list'."))
 
 
 class Ambiguous(InvalidInput):

@@ -17,13 +17,8 @@ _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 _MISREAD = str.maketrans({"I": "1", "L": "1", "-": None, " ": None})
 
 
-def new_reference() -> str:
-    """Return a random reference, such as `K7QF-2M9T`; one in 27 billion, never all digits (that would be a number)."""
-    return new_references(1)[0]
-
-
 def new_references(count: int) -> list[str]:
-    """Return `count` different random references."""
+    """Return `count` different random references, of 27 billion; none is all digits, which would be a number."""
     made: dict[str, None] = {}
     while missing := count - len(made):
         # One call is many times faster than one for each character.
@@ -50,7 +45,7 @@ def parse_reference(text: str) -> str | None:
     characters = text.upper().translate(_MISREAD)
     if len(characters) != LENGTH or any(c not in _VALUES for c in characters) or characters.isdigit():
         return None
-    if _weighted_sum(characters) != 0:
+    if sum(weight * _VALUES[c] for weight, c in enumerate(characters, start=1)) % len(ALPHABET):
         return None
     return f"{characters[:4]}-{characters[4:]}"
 
@@ -64,7 +59,3 @@ def _reference(number: int) -> str:
         total += weight * value
     # Solve total + LENGTH * check = 0 (mod 31); 31 is a prime, so LENGTH has an inverse.
     return characters + ALPHABET[-total * _INVERSE % len(ALPHABET)]
-
-
-def _weighted_sum(characters: str) -> int:
-    return sum(weight * _VALUES[c] for weight, c in enumerate(characters, start=1)) % len(ALPHABET)

@@ -6,7 +6,6 @@ never guessed. The length of a slot is elapsed time.
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -34,12 +33,11 @@ class Hours(NamedTuple):
             time = max(time, pause.end)
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The starts of the slots, and a sentence for each effect of a clock change."""
 
-    starts: list[dt.datetime] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    starts: list[dt.datetime]
+    remarks: list[str]
 
 
 def plan(dates: Iterable[dt.date], hours: Hours, zone: ZoneInfo) -> Plan:
@@ -48,34 +46,32 @@ def plan(dates: Iterable[dt.date], hours: Hours, zone: ZoneInfo) -> Plan:
     Left out are times that a clock change skips, and slots during which the clock goes forward, which would overlap the next.
     Of an hour that occurs twice, the first is used.
     """
-    result = Plan()
+    planned, remarks = list[dt.datetime](), list[str]()
     starts = list(hours.starts())
     for date in dates:
         midnight, day = start_of_day(date, zone), dt.timedelta(days=1)
         if start_of_day(date + day, zone) - midnight == day:  # without a clock change, ten times as fast as below
-            result.starts += [midnight + start * _MINUTE for start in starts]
+            planned += [midnight + start * _MINUTE for start in starts]
             continue
-        skipped, cut, twice = [], [], []
+        skipped, cut, twice = list[str](), list[str](), list[str]()
         for start in starts:
-            local = wall_clock(date, start)
-            instant = _instant(local, zone)
-            if not exists(local, zone):
-                skipped.append(clock(start))
-            elif _jumps_forward(instant, hours.minutes, zone):
-                cut.append(clock(start))
-            else:
-                if comes_twice(local, zone):
-                    twice.append(clock(start))
-                result.starts.append(instant)
+            match _instants(date, start, zone):
+                case []:
+                    skipped.append(clock(start))
+                case [instant, *_] if _jumps_forward(instant, hours.minutes, zone):
+                    cut.append(clock(start))
+                case [instant, *second]:
+                    planned.append(instant)
+                    twice += [clock(start) for _ in second]
         if skipped:
-            result.remarks.append(
+            remarks.append(
                 f"{date} has no {_listed(skipped)}, because the clock goes forward; no slot was planned then."
             )
         if cut:
-            result.remarks.append(f"{date}: no slot at {_listed(cut)}, because the clock goes forward during it.")
+            remarks.append(f"{date}: no slot at {_listed(cut)}, because the clock goes forward during it.")
         if twice:
-            result.remarks.append(f"{date} has {_listed(twice)} twice: the slot is planned once, the first time.")
-    return result
+            remarks.append(f"{date} has {_listed(twice)} twice: the slot is planned once, the first time.")
+    return Plan(planned, remarks)
 
 
 def instant_of(date: dt.date, time: int, zone: ZoneInfo) -> dt.datetime:
@@ -83,41 +79,29 @@ def instant_of(date: dt.date, time: int, zone: ZoneInfo) -> dt.datetime:
 
     Raises InvalidInput where that time is skipped or occurs twice.
     """
-    local = wall_clock(date, time)
-    if not exists(local, zone):
-        raise InvalidInput(f"{date} has no {clock(time)} in {zone.key}: the clock goes forward. Choose another time.")
-    if comes_twice(local, zone):
-        raise InvalidInput(
-            f"{date} has {clock(time)} twice in {zone.key}: the clock goes back. Choose another time, "
-            "or use 'booking slots bulk', which takes the first of the two."
-        )
-    return _instant(local, zone)
+    match _instants(date, time, zone):
+        case [instant]:
+            return instant
+        case []:
+            raise InvalidInput(
+                f"{date} has no {clock(time)} in {zone.key}: the clock goes forward. Choose another time."
+            )
+    raise InvalidInput(
+        f"{date} has {clock(time)} twice in {zone.key}: the clock goes back. Choose another time, "
+        "or use 'booking slots bulk', which takes the first of the two."
+    )
 
 
 def start_of_day(date: dt.date, zone: ZoneInfo) -> dt.datetime:
     """Return the first instant, in UTC, of `date` in `zone`, also where a clock change skips midnight."""
-    return _instant(wall_clock(date, 0), zone)
+    return dt.datetime.combine(date, dt.time(), zone).astimezone(dt.UTC)
 
 
-def wall_clock(date: dt.date, time: int) -> dt.datetime:
-    """Return the local time `time` minutes after midnight, without a time zone."""
-    return dt.datetime.combine(date, dt.time()) + time * _MINUTE
-
-
-def exists(local: dt.datetime, zone: ZoneInfo) -> bool:
-    """Return whether the clock in `zone` shows `local` at all."""
-    return _instant(local, zone).astimezone(zone).replace(tzinfo=None) == local
-
-
-def comes_twice(local: dt.datetime, zone: ZoneInfo) -> bool:
-    """Return whether the clock in `zone` shows `local` twice."""
-    second = local.replace(tzinfo=zone, fold=1).astimezone(dt.UTC)
-    return exists(local, zone) and second > _instant(local, zone)
-
-
-def _instant(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:
-    # fold=0 is the first of two instants, and in a gap the offset from before it.
-    return local.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
+def _instants(date: dt.date, time: int, zone: ZoneInfo) -> list[dt.datetime]:
+    """Return the instants, in UTC, at which the clock shows `time` on `date`: none, one or two."""
+    local = dt.datetime.combine(date, dt.time()) + time * _MINUTE
+    candidates = {local.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1)}
+    return sorted(instant for instant in candidates if instant.astimezone(zone).replace(tzinfo=None) == local)
 
 
 def _jumps_forward(start: dt.datetime, minutes: int, zone: ZoneInfo) -> bool:

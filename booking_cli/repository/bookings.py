@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from booking_cli.db import row_factories as rows
 from booking_cli.db.transaction import Rollback, Transaction
 from booking_cli.domain.dates import Period
-from booking_cli.domain.errors import Busy, DatabaseUnavailable
+from booking_cli.domain.errors import Busy, DatabaseUnavailable, NotFound
 from booking_cli.domain.models import Booking, Expiry, HistoryEntry
 from booking_cli.domain.references import new_request_id
 from booking_cli.domain.validation import BookingKey
@@ -20,7 +20,7 @@ def find(session: ClinicSession, key: BookingKey) -> Booking:
     """Return a booking; raises NotFound."""
     found = session.database.read(lambda tx: tx.one("bookings.find", key._asdict(), rows.booking))
     if found is None:
-        raise rejections.booking_not_found(key)
+        raise NotFound("booking", key, "See 'booking list'.")
     return found
 
 

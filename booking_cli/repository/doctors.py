@@ -1,12 +1,11 @@
 """Doctors: find, list, add, update, delete."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from psycopg import errors as pg
 
 from booking_cli.db import row_factories as rows
-from booking_cli.db.error_translation import violates
 from booking_cli.db.transaction import Transaction
 from booking_cli.domain.errors import Busy, DoctorInactive, EmailTaken, InUse, NotFound
 from booking_cli.domain.models import Doctor
@@ -60,12 +59,7 @@ def list_doctors(
 def add(session: ClinicSession, *, name: str, specialization: str, email: str, phone: str | None) -> Doctor:
     """Add a doctor and return them; raises EmailTaken."""
     parameters = {"name": name, "specialization": specialization, "email": email, "phone": phone}
-    try:
-        added = session.database.write(
-            lambda tx: tx.one("doctors.add", parameters, rows.doctor), was_committed=was_saved(_find_by_id)
-        )
-    except pg.UniqueViolation as error:
-        raise _email_taken(error, email) from error
+    added = _write(session, "doctors.add", parameters)
     assert added is not None
     return added
 
@@ -73,13 +67,7 @@ def add(session: ClinicSession, *, name: str, specialization: str, email: str, p
 def update(session: ClinicSession, key: DoctorKey, change: DoctorUpdate, *, if_version: int | None) -> Doctor:
     """Change a doctor and return them; raises NotFound, EmailTaken and VersionConflict."""
     doctor_id = find(session, key).id
-    parameters = {"id": doctor_id, "if_version": if_version, **change._asdict()}
-    try:
-        updated = session.database.write(
-            lambda tx: tx.one("doctors.update", parameters, rows.doctor), was_committed=was_saved(_find_by_id)
-        )
-    except pg.UniqueViolation as error:
-        raise _email_taken(error, change.email) from error
+    updated = _write(session, "doctors.update", {"id": doctor_id, "if_version": if_version, **change._asdict()})
     if updated is None:
         raise version_conflict(find(session, DoctorKey(id=doctor_id)), if_version)
     return updated
@@ -112,10 +100,14 @@ def _not_found(key: DoctorKey) -> NotFound:
     return NotFound("doctor", key, "See 'booking doctors list --all'.")
 
 
-def _email_taken(error: pg.UniqueViolation, email: str | None) -> Exception:
-    if not violates(error, "doctors_email_is_unique"):
-        return error
-    return EmailTaken(f"Another doctor has the address {email}: see 'booking doctors show {email}'.")
+def _write(session: ClinicSession, statement: str, parameters: Mapping[str, object]) -> Doctor | None:
+    try:
+        return session.database.write(
+            lambda tx: tx.one(statement, parameters, rows.doctor), was_committed=was_saved(_find_by_id)
+        )
+    except pg.UniqueViolation as error:
+        email = parameters["email"]
+        raise EmailTaken(f"Another doctor has the address {email}: see 'booking doctors show {email}'.") from error
 
 
 def _in_use(session: ClinicSession, doctor: Doctor) -> InUse | Busy:

@@ -1,19 +1,13 @@
 """Patients: find, list, add, update, merge, and their history."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg import errors as pg
 
 from booking_cli.db import row_factories as rows
 from booking_cli.db.transaction import Transaction
-from booking_cli.domain.errors import (
-    Ambiguous,
-    InvalidInput,
-    NotFound,
-    PatientExists,
-    PatientOverlap,
-)
+from booking_cli.domain.errors import Ambiguous, InvalidInput, NotFound, PatientExists, PatientOverlap
 from booking_cli.domain.models import Booking, Patient, PatientChange, PatientDetails
 from booking_cli.domain.patients import normalized, phone_digits, register_key
 from booking_cli.domain.validation import PatientKey
@@ -39,7 +33,7 @@ def find(session: ClinicSession, key: PatientKey) -> Patient:
     """Return the one patient whom a number, an email address or a phone number identifies; raises NotFound and Ambiguous."""
     found = session.database.read(lambda tx: _find_all(tx, key, _MOST_MATCHES + 1))
     if not found:
-        raise not_found(key)
+        raise NotFound("patient", key)
     if with_number := [patient for patient in found if patient.id == key.id]:
         return with_number[0]
     if len(found) > 1:
@@ -53,11 +47,6 @@ def find_by_email(session: ClinicSession, email: str) -> list[int]:
     """Return the numbers of all patients with an email address."""
     found = session.database.read(lambda tx: _find_all(tx, PatientKey(email=email), None))
     return [patient.id for patient in found]
-
-
-def not_found(key: object) -> NotFound:
-    """Return the error for a patient who is not registered."""
-    return NotFound("patient", key, "See 'booking patients list'.")
 
 
 def show(session: ClinicSession, key: PatientKey) -> PatientDetails:
@@ -87,8 +76,7 @@ def list_patients(session: ClinicSession, *, search: str | None, limit: int) -> 
 
 def add(session: ClinicSession, *, name: str, email: str | None, phone: str | None, note: str | None) -> Patient:
     """Register a patient and return them; raises PatientExists."""
-    parameters = {**_fields(name, email, phone, note), "actor": session.actor}
-
+    parameters = {**_fields(PatientUpdate(name, email, phone, note)), "actor": session.actor}
     added = session.database.write(
         lambda tx: tx.one("patients.add", parameters, rows.patient), was_committed=was_saved(_find_by_id)
     )
@@ -105,18 +93,14 @@ def update(session: ClinicSession, key: PatientKey, change: PatientUpdate, *, if
     def work(tx: Transaction) -> Patient:
         before = _find_by_id(tx, patient_id)
         if before is None:
-            raise not_found(patient_id)
+            raise NotFound("patient", patient_id)
         if if_version is not None and before.version != if_version:
             raise version_conflict(before, if_version)
-        after = before._replace(
-            name=change.name or before.name,
-            email=_changed(change.email, before.email),
-            phone=_changed(change.phone, before.phone),
-            note=_changed(change.note, before.note),
-        )
+        given: dict[str, Any] = {name: new or None for name, new in change._asdict().items() if new is not None}
+        after = before._replace(**given)
         if not after.email and not after.phone:
             raise InvalidInput("A patient needs an email address or a phone number; one of them must stay.")
-        attempted.update(_fields(after.name, after.email, after.phone, after.note))
+        attempted.update(_fields(after))
         return _write(tx, session, before, after, "updated", _differences(before, after))
 
     try:
@@ -139,7 +123,7 @@ def merge(session: ClinicSession, key: PatientKey, into_key: PatientKey) -> Pati
     def work(tx: Transaction) -> Patient:
         source, target = _find_by_id(tx, source_id), _find_by_id(tx, target_id)
         if source is None or target is None:
-            raise not_found(source_id if source is None else target_id)
+            raise NotFound("patient", source_id if source is None else target_id)
         tx.run("patients.move_bookings", parameters)
         tx.run("patients.delete", {"id": source_id})
         after = target._replace(
@@ -149,7 +133,7 @@ def merge(session: ClinicSession, key: PatientKey, into_key: PatientKey) -> Pati
         merged = _write(tx, session, source, target, "merged", f"patient {source_id}: {record}")
         if after == target:
             return merged
-        attempted.update(_fields(after.name, after.email, after.phone, after.note))
+        attempted.update(_fields(after))
         return _write(tx, session, target, after, "updated", _differences(target, after))
 
     try:
@@ -181,10 +165,6 @@ def contact_notice(booking: Booking, phone: str | None) -> str | None:
     )
 
 
-def _changed(new: str | None, old: str | None) -> str | None:
-    return old if new is None else new or None
-
-
 def _find_all(tx: Transaction, key: PatientKey, limit: int | None) -> list[Patient]:
     parameters = {
         "id": key.id,
@@ -200,7 +180,8 @@ def _find_by_id(tx: Transaction, patient_id: int) -> Patient | None:
     return next((patient for patient in found if patient.id == patient_id), None)  # not one by a former number
 
 
-def _fields(name: str, email: str | None, phone: str | None, note: str | None) -> dict[str, object]:
+def _fields(record: Patient | PatientUpdate) -> dict[str, object]:
+    name, email, phone, note = record.name or "", record.email, record.phone, record.note
     return {"name": name, "email": email, "phone": phone, "note": note, **register_key(name, email, phone)._asdict()}
 
 
@@ -208,18 +189,9 @@ def _write(
     tx: Transaction, session: ClinicSession, former: Patient, after: Patient, change: str, details: str
 ) -> Patient:
     """Write a record and its history; `former` is the record before the update, or the one that was merged into it."""
-    parameters = {
-        "id": after.id,
-        **_fields(after.name, after.email, after.phone, after.note),
-        "actor": session.actor,
-        "change": change,
-        "details": details,
-        "former_id": former.id,
-        **{
-            f"former_{name}": key
-            for name, key in register_key(former.name, former.email, former.phone)._asdict().items()
-        },
-    }
+    before = {f"former_{name}": value for name, value in _fields(former).items()}
+    recorded = {"actor": session.actor, "change": change, "details": details, "former_id": former.id}
+    parameters = {"id": after.id, **_fields(after), **before, **recorded}
     written = tx.one("patients.update", parameters, rows.patient)
     assert written is not None
     return written

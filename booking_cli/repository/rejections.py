@@ -12,7 +12,7 @@ from booking_cli.domain.errors import (
     WrongState,
 )
 from booking_cli.domain.models import Booking
-from booking_cli.repository import doctors, patients, slots
+from booking_cli.repository import doctors
 from booking_cli.session import ClinicSession
 
 
@@ -22,9 +22,9 @@ def not_bookable(slot_id: int, patient_id: int | None, row: Row) -> BookingError
     `patient_id` is the number of the patient where the request has one.
     """
     if row["slot_id"] is None:
-        return slots.not_found(slot_id)
+        return NotFound("slot", slot_id)
     if patient_id is not None and row["patient_id"] is None:
-        return patients.not_found(patient_id)
+        return NotFound("patient", patient_id)
     if not row["to_come"]:
         return SlotInPast(
             f"Slot {slot_id} began at {row['starts_at']:%Y-%m-%d %H:%M} and can no longer be booked. Choose a later one."
@@ -77,11 +77,6 @@ def not_cancelled(booking: Booking) -> WrongState:
     if booking.status == "CANCELLED":
         return WrongState(f"Booking {booking.reference} is already cancelled.")
     return WrongState(f"The hold of booking {booking.reference} has lapsed; there is nothing to cancel.")
-
-
-def booking_not_found(key: object) -> NotFound:
-    """Return the error for a booking that does not exist."""
-    return NotFound("booking", key, "See 'booking list'.")
 
 
 def _taken(session: ClinicSession, slot_id: int, row: Row) -> SlotTaken:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from psycopg import errors as pg
 
 from booking_cli.db import row_factories as rows
-from booking_cli.db.connections import Row
 from booking_cli.db.runner import OpenTransaction
 from booking_cli.db.transaction import Transaction
 from booking_cli.domain.dates import Period
@@ -24,13 +23,8 @@ def find(session: ClinicSession, slot_id: int) -> Slot:
     """Return a slot; raises NotFound."""
     found = session.database.read(lambda tx: tx.one("slots.find", {"id": slot_id}, rows.slot))
     if found is None:
-        raise not_found(slot_id)
+        raise NotFound("slot", slot_id)
     return found
-
-
-def not_found(slot_id: int) -> NotFound:
-    """Return the error for a slot that does not exist."""
-    return NotFound("slot", slot_id, "See 'booking slots list'.")
 
 
 def list_slots(
@@ -80,19 +74,17 @@ def add_many(
     A slot that exists already counts as existing; one that overlaps another slot is a conflict and left out, or with `strict`
     raises SlotOverlap, and nothing is added. Raises NotFound and DoctorInactive.
     """
-    parameters = _parameters(doctor, starts, minutes)
 
     def work(tx: Transaction) -> BulkResult:
-        created = tx.all("slots.add", parameters, rows.slot)
+        created = tx.all("slots.add", _parameters(doctor, starts, minutes), rows.slot)
         added = {slot.starts_at.timestamp() for slot in created}
-        rest = [instant for instant in starts if instant.timestamp() not in added]
-        counts = _preview(tx, doctor, rest, minutes)
-        if strict and counts["conflicts"]:
-            raise strict_conflict(doctor, counts["conflicts"], len(starts))
-        if counts["addable"]:
+        rest = _preview(tx, doctor, [instant for instant in starts if instant.timestamp() not in added], minutes)
+        if strict and rest.conflicts:
+            raise strict_conflict(doctor, rest.conflicts, len(starts))
+        if rest.created:
             # Raises an error: the doctor was active when the command began.
             doctors.find_active(session.with_database(OpenTransaction(tx)), DoctorKey(id=doctor.id))
-        return _result(starts, counts, created)
+        return rest._replace(planned=len(starts), created=len(created), slots=created)
 
     def was_committed(tx: Transaction, result: BulkResult) -> bool:
         # All were added together; two are checked because one may have been deleted since.
@@ -103,8 +95,7 @@ def add_many(
 
 def preview(session: ClinicSession, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> BulkResult:
     """Return what `add_many` would do; `created` is how many it would add, and `slots` is empty."""
-    counts = session.database.read(lambda tx: _preview(tx, doctor, starts, minutes), timeout_seconds=LONG_SECONDS)
-    return _result(starts, counts, [])._replace(created=counts["addable"])
+    return session.database.read(lambda tx: _preview(tx, doctor, starts, minutes), timeout_seconds=LONG_SECONDS)
 
 
 def strict_conflict(doctor: Doctor, conflicts: int, planned: int) -> SlotOverlap:
@@ -126,7 +117,7 @@ def delete(session: ClinicSession, slot_id: int) -> Slot:
     except pg.ForeignKeyViolation as error:
         raise _in_use(session, slot_id) from error
     if row is None:
-        raise not_found(slot_id)
+        raise NotFound("slot", slot_id)
     return slot
 
 
@@ -134,17 +125,9 @@ def _parameters(doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> 
     return {"doctor_id": doctor.id, "epochs": [int(instant.timestamp()) for instant in starts], "minutes": minutes}
 
 
-def _preview(tx: Transaction, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> Row:
-    """Return how many of the slots are past, existing, in conflict, and addable."""
-    if not starts:
-        return {"past": 0, "existing": 0, "conflicts": 0, "addable": 0}
-    row = tx.one("slots.preview", _parameters(doctor, starts, minutes))
-    assert row is not None
-    return {**row, "addable": len(starts) - row["past"] - row["existing"] - row["conflicts"]}
-
-
-def _result(starts: Sequence[dt.datetime], counts: Row, created: list[Slot]) -> BulkResult:
-    return BulkResult(len(starts), len(created), counts["existing"], counts["conflicts"], counts["past"], created)
+def _preview(tx: Transaction, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> BulkResult:
+    (counts,) = tx.all("slots.preview", _parameters(doctor, starts, minutes))
+    return BulkResult(planned=len(starts), created=len(starts) - sum(counts.values()), **counts, slots=[])
 
 
 def _exists(tx: Transaction, created: Slot) -> bool:
@@ -153,8 +136,7 @@ def _exists(tx: Transaction, created: Slot) -> bool:
 
 
 def _in_use(session: ClinicSession, slot_id: int) -> InUse:
-    row = session.database.read(lambda tx: tx.one("slots.count_bookings", {"id": slot_id}))
-    assert row is not None
+    (row,) = session.database.read(lambda tx: tx.all("slots.count_bookings", {"id": slot_id}))
     count = row["bookings"]
     hint = " To free it for another patient, cancel its booking." if row["active"] else ""
     return InUse(f"Slot {slot_id} has {count} booking{'s' * (count != 1)}, so it cannot be deleted.{hint}")

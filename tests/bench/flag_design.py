@@ -9,7 +9,7 @@ import psycopg
 from booking_cli.db import queries
 from booking_cli.db.transaction import Transaction
 from booking_cli.domain.errors import Busy
-from booking_cli.domain.references import new_reference, new_request_id
+from booking_cli.domain.references import new_references, new_request_id
 from booking_cli.session import ClinicSession
 from tests.bench import bookings
 from tests.bench.bookings import ROUNDS, BookOnce, FreeSlots, book_new, pgbench_script, run_pgbench
@@ -89,7 +89,7 @@ def _thread_rate(session: ClinicSession, book_once: BookOnce, slots: list[int]) 
 
 
 def _book(session: ClinicSession, slot: int) -> Mapping[str, str]:
-    texts = {"request_id": new_request_id(), "reference": new_reference()}
+    texts = {"request_id": new_request_id(), "reference": new_references(1)[0]}
     given = {"slot_id": slot, "name": f"new {slot}", "email": f"new{slot}@example.org", **texts}
 
     def work(tx: Transaction) -> None:

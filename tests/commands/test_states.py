@@ -2,7 +2,7 @@
 
 import pytest
 
-from booking_cli.domain.references import ALPHABET, new_reference
+from booking_cli.domain.references import ALPHABET, new_references
 
 PATIENT = ("--name", "Maria Silva", "--email", "maria@example.org")
 OTHER = ("--name", "Tom Berg", "--email", "tom@example.org")
@@ -115,7 +115,7 @@ def test_misheard_reference_or_invalid_number_is_refused_and_changes_nothing(boo
 def test_unknown_booking_is_not_found(booking, booked, contents, command, by):
     made = booked("PENDING")
     before = contents()
-    unknown = next(candidate for candidate in iter(new_reference, "") if candidate != made["reference"])
+    unknown = next(candidate for candidate in new_references(9) if candidate != made["reference"])
     key = unknown if by == "reference" else "4711"
     ran = booking(command, key, "-o", "json")
     assert (ran.status, ran.stdout, ran.error["code"]) == (3, "", "not_found")

@@ -1,4 +1,4 @@
-"""The database under test: seeded with hostile text, and kept small and usable between inputs."""
+"""The database under test, seeded with hostile text."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 from booking_cli.db.connections import connect
 from booking_cli.domain.patients import register_key
-from booking_cli.domain.references import new_reference
+from booking_cli.domain.references import new_references
 
 Row = Mapping[str, Any]
 Rows = dict[str, dict[Any, Row]]  # the rows of each table by their key
@@ -23,29 +23,18 @@ _HISTORIES = (
     ("PENDING",), ("CONFIRMED",), ("PENDING", "CONFIRMED"), ("PENDING", "CANCELLED"), ("PENDING", "FAILED"),
     ("PENDING", "CONFIRMED", "CANCELLED"),
 )  # fmt: skip
-_TABLES = (
-    "clinic", "doctors", "slots", "patients", "patient_history", "bookings", "booking_history", "schema_migrations",
-)  # fmt: skip
-# Of the rows that inputs have added this many are kept, and those that another table refers to.
-_KEPT = {
-    "bookings": (40, "false"),
-    "patients": (30, "EXISTS (SELECT FROM bookings WHERE patient_id = r.id)"),
-    "slots": (20, "EXISTS (SELECT FROM bookings WHERE slot_id = r.id)"),
-    "doctors": (5, "EXISTS (SELECT FROM slots WHERE doctor_id = r.id)"),
-}
+_TABLES = ("clinic", "doctors", "slots", "patients", "patient_history", "bookings", "booking_history")
 
 
 class FuzzDatabase:
-    """Reads and maintains the tables with plain SQL."""
+    """Reads and seeds the tables with plain SQL."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._connection = connect(url)
         self._run("SET search_path = booking, public")
-        self._run("SELECT setseed(0.5)")  # for the times of new slots
         self._seen: tuple[object, Rows] = (None, {})
-        self._seed()
-        self._newest = {table: self._run(f"SELECT max(id) AS id FROM {table}")[0]["id"] for table in _KEPT}
+        self.seed()
 
     def close(self) -> None:
         """Drop the roles that were made for this database, which the server would keep, and close the connection."""
@@ -74,7 +63,7 @@ class FuzzDatabase:
             for patient in found["patients"]:  # the record's number, and those of the records that were merged into it
                 history = (entry for entry in found["patient_history"] if entry["patient_id"] == patient["id"])
                 patient["numbers"] = {patient["id"], *(entry["former_id"] for entry in history)}
-            yield {t: {row.get("id", row.get("version")): row for row in found[t]} for t in _TABLES}
+            yield {t: {row["id"]: row for row in found[t]} for t in _TABLES}
 
     def known(self) -> dict[str, list[str]]:
         """Return arguments that identify records, by kind; by command and kind those with which it can succeed."""
@@ -104,30 +93,9 @@ class FuzzDatabase:
             "LOGIN": [self._connection.info.user],
         }
 
-    def maintain(self) -> None:
-        """Delete much of what inputs have added, and add doctors without slots and slots to book."""
-        for table, (count, unless) in _KEPT.items():
-            self._run(
-                f"DELETE FROM {table} r WHERE id > {self._newest[table]} AND NOT {unless}"
-                f" AND id NOT IN (SELECT id FROM {table} ORDER BY id DESC LIMIT {count})"
-            )
-        for statement in (
-            "DELETE FROM booking_history WHERE booking_id NOT IN (SELECT id FROM bookings)",
-            "DELETE FROM patient_history WHERE patient_id NOT IN (SELECT id FROM patients)",
-            "INSERT INTO doctors (name, specialization, email) SELECT 'New', 'Any', gen_random_uuid() || '@clinic.example'",
-            "UPDATE doctors SET active = id % 5 <> 0",
-            "UPDATE clinic SET hold_minutes = 2",
-        ):
-            self._run(statement)
-        self._run(
-            f"""INSERT INTO slots (doctor_id, starts_at, ends_at)
-                SELECT id, t, t + interval '30 minutes'
-                FROM (SELECT id, date_trunc('hour', now()) + interval '2 days' + (random() * 400)::integer * interval '1 hour' AS t
-                      FROM doctors, generate_series(1, 3) WHERE id <= {self._newest["doctors"]}) AS times
-                ON CONFLICT DO NOTHING"""
-        )
-
-    def _seed(self) -> None:
+    def seed(self) -> None:
+        """Replace all rows by those of a clinic with hostile text, in which every command can succeed."""
+        self._run("TRUNCATE doctors, slots, patients, patient_history, bookings, booking_history RESTART IDENTITY")
         for number, text in enumerate(STORED):
             self._run(
                 "INSERT INTO doctors (name, specialization, email, phone, active) VALUES (%s, %s, %s, %s, %s)",
@@ -142,7 +110,10 @@ class FuzzDatabase:
                                       FROM generate_series(-2, 6) n) AS times
                ORDER BY id, t"""
         )
-        self._run("UPDATE clinic SET name = %s", STORED[1])
+        self._run(
+            "INSERT INTO doctors (name, specialization, email) SELECT 'New', 'Any', n || '@x.example' FROM generate_series(1, 5) n"
+        )
+        self._run("UPDATE clinic SET name = %s, timezone = 'UTC', hold_minutes = 2", STORED[1])
         slots = self._run("SELECT id FROM slots WHERE starts_at > now() ORDER BY id")
         for number, (text, slot) in enumerate(zip(STORED * 2, slots[::3], strict=False)):
             self._seed_booking(number, text, slot["id"], _HISTORIES[number % len(_HISTORIES)])
@@ -152,14 +123,10 @@ class FuzzDatabase:
         email = f"{text if number % 2 else 'p'}{number}@example.org" if number % 4 else None
         phone = None if email and number % 3 else f"555-01{number:02}" if number % 5 else f"{text}{number}"
         patient = self._run(
-            """WITH patient AS (
-                   INSERT INTO patients (name, email, phone, note, name_key, contact_key, registered_by)
-                   VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id
-               )
-               INSERT INTO patient_history (patient_id, actor, change, details, former_id, former_name_key, former_contact_key)
-               SELECT id, %s, 'updated', %s, id, '', '' FROM patient RETURNING patient_id""",
-            text, email, phone, text, *register_key(text, email, phone), text, text, text,
-        )[0]["patient_id"]  # fmt: skip
+            """INSERT INTO patients (name, email, phone, note, name_key, contact_key, registered_by)
+               VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id""",
+            text, email, phone, text, *register_key(text, email, phone), text,
+        )[0]["id"]  # fmt: skip
         state = states[-1]
         reason = {"CANCELLED": text, "FAILED": "hold lapsed"}.get(state)
         booking = self._run(
@@ -169,7 +136,7 @@ class FuzzDatabase:
                       CASE WHEN %s THEN now() END, CASE WHEN %s THEN now() END, %s, %s, %s
                FROM slots WHERE id = %s
                RETURNING id""",
-            new_reference(), patient, state, -1 if number % 12 == 0 else 24 * 365, "CONFIRMED" in states,
+            new_references(1)[0], patient, state, -1 if number % 12 == 0 else 24 * 365, "CONFIRMED" in states,
             state == "CANCELLED", state == "FAILED", reason, len(states),
             f"seeded {number} {text}" if number else "same", slot,
         )[0]["id"]  # fmt: skip
