@@ -8,10 +8,11 @@ from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from booking_cli import settings
-from booking_cli.db import migrations, roles
-from booking_cli.db.connections import Row, Server
+from booking_cli.db import migrations
+from booking_cli.db.connections import Row
 from booking_cli.db.embedded_server import EmbeddedServer
 from booking_cli.db.external_server import ExternalServer
+from booking_cli.db.pool import Server
 from booking_cli.db.runner import Database
 from booking_cli.domain.errors import DatabaseUnavailable, NotSetUp
 from booking_cli.domain.models import Clinic
@@ -38,12 +39,6 @@ class ClinicSession:
         """Return the session on another database object, such as an open transaction."""
         return replace(self, database=database)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.database.close()
-
 
 def configured_server() -> Server:
     """Return the server that the settings select."""
@@ -61,27 +56,33 @@ def configured_database(pool_size: int = 0) -> Database:
     return Database(configured_server(), statement_timeout=settings.load().statement_timeout, pool_size=pool_size)
 
 
-def open_session(database: Database | None = None) -> ClinicSession:
+def open_session(database: Database) -> ClinicSession:
     """Open a clinic. Sets up or upgrades an embedded database; raises NotSetUp where an external one is not set up."""
-    opened = database or configured_database()
     try:
-        return _session(opened, _read_or_set_up(opened))
-    except BaseException:
-        if database is None:
-            opened.close()
-        raise
-
-
-def _read_or_set_up(database: Database) -> Row:
-    try:
-        return _read(database)
+        row = _read(database)
     except NotSetUp:
         if not isinstance(database.server, EmbeddedServer):
             raise
-    with database.connection() as connection:
-        migrations.migrate(connection, database.schema)
-        roles.refresh(connection, database.schema)
-    return _read(database)
+        with database.connection() as connection:
+            migrations.migrate(connection, database.schema)
+        row = _read(database)
+    try:
+        zone = ZoneInfo(row["timezone"])
+    except (ZoneInfoNotFoundError, ValueError):
+        raise NotSetUp(
+            f"This machine has no data for the clinic's time zone {row['timezone']}. Update its time zone data."
+        ) from None
+    database.timezone = zone.key
+    chosen = settings.load()
+    return ClinicSession(
+        database=database,
+        clinic=Clinic(row["name"], row["timezone"], row["hold_minutes"], row["updated_at"].astimezone(zone)),
+        zone=zone,
+        now=row["now"],
+        today=row["now"].astimezone(zone).date(),
+        actor=chosen.who(),
+        hold_minutes=chosen.timeout_minutes or row["hold_minutes"],
+    )
 
 
 def _read(database: Database) -> Row:
@@ -100,23 +101,3 @@ def _read(database: Database) -> Row:
     if row["schema_version"] > latest:
         raise migrations.too_new(row["schema_version"])
     return row
-
-
-def _session(database: Database, row: Row) -> ClinicSession:
-    try:
-        zone = ZoneInfo(row["timezone"])
-    except (ZoneInfoNotFoundError, ValueError):
-        raise NotSetUp(
-            f"This machine has no data for the clinic's time zone {row['timezone']}. Update its time zone data."
-        ) from None
-    database.timezone = zone.key
-    chosen = settings.load()
-    return ClinicSession(
-        database=database,
-        clinic=Clinic(row["name"], row["timezone"], row["hold_minutes"], row["updated_at"].astimezone(zone)),
-        zone=zone,
-        now=row["now"],
-        today=row["now"].astimezone(zone).date(),
-        actor=chosen.who(),
-        hold_minutes=chosen.timeout_minutes or row["hold_minutes"],
-    )

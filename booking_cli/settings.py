@@ -3,6 +3,7 @@
 Their names begin with `BOOKING_`. This module imports pydantic, so commands import it only when they need a setting.
 """
 
+import contextlib
 import functools
 import getpass
 import logging
@@ -38,8 +39,7 @@ def _parse_folder(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
-def _parse_actor(text: str) -> str:
-    return parse_text(text, "A name", 200)
+_parse_actor = functools.partial(parse_text, what="A name", longest=200)
 
 
 class Settings(BaseSettings):
@@ -64,10 +64,7 @@ class Settings(BaseSettings):
     timeout_minutes: Annotated[
         Decimal | None,
         BeforeValidator(_checked(parse_hold_minutes, "use minutes above 0 and up to 1440, such as 2 or 0.5")),
-    ] = Field(
-        None,
-        description="Minutes until a hold lapses, above 0 and up to 1440; overrides the clinic's setting.",
-    )
+    ] = Field(None, description="Minutes until a hold lapses, above 0 and up to 1440; overrides the clinic's setting.")
     pool_size: int = Field(
         10, ge=1, le=20, description="The limit of connections, 1 to 20. Only `book --from` with `--jobs` uses several."
     )
@@ -99,22 +96,23 @@ class Settings(BaseSettings):
             return f"uid {os.getuid()}"
 
 
-def files() -> list[Path]:
-    """Return the settings files; later ones override earlier ones."""
-    try:
-        return [platformdirs.user_config_path("booking", appauthor=False) / ".env", Path(".env")]
-    except RuntimeError:  # there is no home folder
-        return [Path(".env")]
-
-
 @functools.cache
 def load() -> Settings:
     """Read the settings; raises InvalidInput with the names of wrong ones, and never with their values."""
-    warnings = _Warnings()
+    files = [Path(".env")]  # later ones override earlier ones
+    with contextlib.suppress(RuntimeError):  # there is no home folder
+        files.insert(0, platformdirs.user_config_path("booking", appauthor=False) / ".env")
+    warnings: list[str] = []
+
+    def collect(record: logging.LogRecord) -> bool:
+        warnings.append(record.getMessage().removeprefix("python-dotenv "))
+        return False
+
+    # For a malformed line python-dotenv logs a warning and raises no error.
     dotenv_log = logging.getLogger("dotenv.main")
-    dotenv_log.addHandler(warnings)
+    dotenv_log.addFilter(collect)
     try:
-        chosen = Settings(_env_file=files())  # type: ignore[call-arg]  # pydantic-settings adds it
+        chosen = Settings(_env_file=files)  # type: ignore[call-arg]  # pydantic-settings adds it
     except ValidationError as error:
         problems = [
             f"BOOKING_{str(item['loc'][0]).upper()} is not valid: {item['msg'].removeprefix('Value error, ')}"
@@ -124,19 +122,8 @@ def load() -> Settings:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"A settings file (.env) cannot be read: {error}.") from None
     finally:
-        dotenv_log.removeHandler(warnings)
-    if warnings.messages:
+        dotenv_log.removeFilter(collect)
+    if warnings:
         # Without the malformed line, the command could work on another database.
-        raise InvalidInput(f"A settings file (.env) cannot be read: {warnings.messages[0]}.")
+        raise InvalidInput(f"A settings file (.env) cannot be read: {warnings[0]}.")
     return chosen
-
-
-class _Warnings(logging.Handler):
-    """Collects the warnings of python-dotenv, which raises no error for a malformed line."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage().removeprefix("python-dotenv "))

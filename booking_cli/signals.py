@@ -29,14 +29,14 @@ def install() -> None:
 def defer_sigint() -> None:
     """Defer Ctrl-C until `deliver_sigint`."""
     global _deferring
-    if _is_main_thread():
+    if threading.current_thread() is threading.main_thread():
         _deferring = True
 
 
 def deliver_sigint() -> None:
     """Stop deferring Ctrl-C; raises KeyboardInterrupt where it was pressed meanwhile."""
     global _deferring, _pending
-    if not _is_main_thread():
+    if threading.current_thread() is not threading.main_thread():
         return
     _deferring = False
     if _pending:
@@ -69,10 +69,6 @@ def interruption() -> str:
     if _committed:
         return "Interrupted; the changes made before it are saved."
     return "Interrupted; nothing was changed."
-
-
-def _is_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 def _on_sigint(_signal: int, _frame: FrameType | None) -> None:

@@ -156,26 +156,6 @@ def environment(program_url: str, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def program(environment: dict[str, str], tmp_path: Path) -> Callable[..., Ran]:
-    """Runs the installed program in a process of its own: `program("slots", "list", BOOKING_ACTOR="ana")`."""
-
-    def run(*arguments: object, **settings: str) -> Ran:
-        done = subprocess.run(
-            [str(PROGRAM), *map(str, arguments)],
-            env={**environment, **settings},
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
-
-    return run
-
-
-@pytest.fixture
 def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     """Starts the program and returns its process: `start("slots", "list", stdout=file, BOOKING_ACTOR="ana")`."""
     with contextlib.ExitStack() as started:
@@ -195,6 +175,18 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
             return process
 
         yield run
+
+
+@pytest.fixture
+def program(start: Callable[..., "subprocess.Popen[str]"]) -> Callable[..., Ran]:
+    """Runs the installed program in a process of its own: `program("slots", "list", BOOKING_ACTOR="ana")`."""
+
+    def run(*arguments: object, **settings: str) -> Ran:
+        process = start(*arguments, **settings)
+        stdout, stderr = process.communicate(timeout=120)
+        return Ran(process.returncode, stdout, stderr)
+
+    return run
 
 
 @pytest.fixture

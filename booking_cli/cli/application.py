@@ -18,20 +18,13 @@ from booking_cli.cli.lazy_group import LazyGroup
 from booking_cli.cli.parameters import set_verbose
 from booking_cli.domain.errors import BookingError, Interrupted, OutcomeUnknown, UsageError
 from booking_cli.output.results import Format
-from booking_cli.output.show import flush, tell
+from booking_cli.output.show import tell
 
 PROGRAM = "booking"
 # Some messages quote arguments, which can be very long.
 _LONGEST_QUOTE = 500
-_COMPLETION_VARIABLE = "_BOOKING_COMPLETE"
 
-app = typer.Typer(
-    name=PROGRAM,
-    help="A clinic's appointment book: no slot is ever booked twice.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    cls=LazyGroup,
-)
+app = typer.Typer(name=PROGRAM, rich_markup_mode=None, pretty_exceptions_enable=False, cls=LazyGroup)
 
 
 def _show_version(wanted: bool) -> None:
@@ -58,8 +51,12 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     _prepare()
     try:
-        _execute(arguments)
-        flush()
+        command = get_command(app)
+        if os.environ.get("_BOOKING_COMPLETE"):
+            command.main(prog_name=PROGRAM)  # answers the shell, and exits
+        # Not main(), which handles Ctrl-C, closed pipes and errors itself.
+        with command.make_context(PROGRAM, arguments) as context:
+            command.invoke(context)
         signals.deliver_sigint()
     except typer.Exit as exit_:
         return exit_.exit_code
@@ -76,15 +73,6 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _execute(arguments: list[str]) -> None:
-    command = get_command(app)
-    if os.environ.get(_COMPLETION_VARIABLE):
-        command.main(prog_name=PROGRAM)  # answers the shell, and exits
-    # Not main(), which handles Ctrl-C, closed pipes and errors itself.
-    with command.make_context(PROGRAM, arguments) as context:
-        command.invoke(context)
-
-
 def _prepare() -> None:
     """Set up output for every locale, logging to stderr, and Ctrl-C."""
     _open_closed_streams()
@@ -92,7 +80,6 @@ def _prepare() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     logging.getLogger("booking").handlers = [_LogHandler()]
-    set_verbose(False)
     logging.lastResort = logging.NullHandler()
     signals.install()
 
@@ -140,13 +127,12 @@ def _report(error: BookingError, arguments: list[str]) -> int:
 def _how_to_resolve(request_id: str | None, arguments: list[str]) -> str:
     """Return the sentence with the command that resolves an unknown outcome."""
     words = [PROGRAM, *arguments]
-    if request_id is not None and not any(word.split("=")[0] == "--request-id" for word in arguments):
+    if request_id is None:
+        return f"Check whether it was saved, or run this again: {shlex.join(words)}"
+    if not any(word.split("=")[0] == "--request-id" for word in arguments):
         end_of_options = words.index("--") if "--" in words else len(words)
         words[end_of_options:end_of_options] = ["--request-id", request_id]
-    command = shlex.join(words)
-    if request_id is not None:
-        return f"Run this command; the change is made once: {command}"
-    return f"Check whether it was saved, or run this again: {command}"
+    return f"Run this command; the change is made once: {shlex.join(words)}"
 
 
 def _discard(stream: TextIO) -> None:
@@ -157,13 +143,10 @@ def _discard(stream: TextIO) -> None:
 def _wants_json(arguments: list[str]) -> bool:
     """Return whether errors are shown as JSON; reads the arguments, because parsing them can fail."""
     wanted = ""
-    if "--" in arguments:  # no options follow
-        arguments = arguments[: arguments.index("--")]
-    for word, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
-        if match := re.fullmatch(r"(?:--output=|-[qv]*o=?)(.+)", word, re.DOTALL):
-            wanted = match[1]
-        elif re.fullmatch(r"--output|-[qv]*o", word):
-            wanted = following
+    words = itertools.takewhile(lambda word: word != "--", arguments)  # no options follow
+    for word, following in itertools.pairwise([*words, ""]):
+        if match := re.fullmatch(r"(?:--output|-[qv]*o)=?(.*)", word, re.DOTALL):
+            wanted = match[1] or following
     return wanted.strip().lower() in (Format.JSON, Format.NDJSON)
 
 
@@ -175,9 +158,9 @@ def _usage_error(error: TyperException) -> BookingError:
     if not message.endswith((".", "?")):
         message += "."
     context = getattr(error, "ctx", None)
-    if context is None or type(error) is typer.BadParameter:  # its message says what is allowed
-        return UsageError(message)
-    return UsageError(f"{message} See '{context.command_path} --help'.")
+    if context is not None and type(error) is not typer.BadParameter:  # whose message says what is allowed
+        message += f" See '{context.command_path} --help'."
+    return UsageError(message)
 
 
 def _bug(error: Exception) -> BookingError:

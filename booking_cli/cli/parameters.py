@@ -1,6 +1,7 @@
-"""What commands share: the options `-o` and `-v`, the types of arguments, and opening a session."""
+"""What commands share: the options `-o` and `-v`, the types of arguments, and the opened session."""
 
 import datetime as dt
+import functools
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_LIMIT = 200
-# The key of the output format in a command's context, for commands whose work depends on it.
-FORMAT = "booking.format"
 
 
 def checked(parse: Callable[[str], T]) -> Callable[[str], T]:
@@ -87,27 +86,42 @@ ToOption = Annotated[Day | None, option("DATE", parse_day, "Up to and including 
 LimitOption = Annotated[int, option("N", parse_count, "Show at most this many.", "--limit")]
 
 
+class Context(typer.Context):
+    """The context of a command: the format of its output, and the clinic."""
+
+    format: Format
+
+    @functools.cached_property
+    def session(self) -> "ClinicSession":
+        """The clinic, opened at the first use until the command has shown its result."""
+        return self.open_session()
+
+    def open_session(self, pool_size: int = 0) -> "ClinicSession":
+        """Open the clinic, with a pool of connections for several threads."""
+        from booking_cli import session
+
+        database = session.configured_database(pool_size)
+        self.call_on_close(database.close)
+        return session.open_session(database)
+
+
 class Command(TyperCommand):
     """A command with `--output` and `--verbose` that shows the result of its function."""
+
+    context_class = Context
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += [
             TyperOption(
-                param_decls=["-o", "--output", "output"],
+                param_decls=["-o", "--output"],
                 type=_parse_format,
                 metavar="|".join(Format),
                 default=Format.TABLE,
                 help="Format of the result.",
                 show_default=True,
             ),
-            TyperOption(
-                param_decls=["-v", "--verbose", "verbose"],
-                is_flag=True,
-                default=False,
-                show_default=False,
-                help="Log retries and other details to stderr.",
-            ),
+            TyperOption(param_decls=["-v", "--verbose"], is_flag=True, help="Log retries and other details to stderr."),
         ]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -122,27 +136,16 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> None:
         """Run the command's function and show its result."""
-        format_: Format = ctx.params.pop("output")
-        ctx.meta[FORMAT] = format_
+        ctx.format = ctx.params.pop("output")
         if ctx.params.pop("verbose"):
             set_verbose(True)
-        result = super().invoke(ctx)
-        if result is not None:
-            show(result, format_)
+        if (result := super().invoke(ctx)) is not None:
+            show(result, ctx.format)
 
 
 def set_verbose(verbose: bool) -> None:
     """Log warnings to stderr, or with `verbose` also details such as retries."""
     logging.getLogger("booking").setLevel(logging.INFO if verbose else logging.WARNING)
-
-
-def open_session(ctx: typer.Context, pool_size: int = 0) -> "ClinicSession":
-    """Open the clinic until the command has shown its result; with a pool of connections for several threads."""
-    from booking_cli import session
-
-    database = session.configured_database(pool_size)
-    ctx.call_on_close(database.close)
-    return session.open_session(database)
 
 
 def period(session: "ClinicSession", date: Day | None, first: Day | None, last: Day | None) -> Period:

@@ -5,15 +5,13 @@ import itertools
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, BinaryIO
 
-import typer
-
 from booking_cli import repository
-from booking_cli.cli.parameters import FORMAT, open_session
+from booking_cli.cli.parameters import Context
 from booking_cli.domain.errors import (
     BookingError,
     Busy,
@@ -46,24 +44,23 @@ _RUN_AGAIN = (
 
 @dataclass
 class Tally:
-    """The counts of the rows so far; `lapse` is when the first of the holds lapses."""
+    """The counts of the rows so far, when the first of the holds lapses, and the error with which the command ends."""
 
     rows: int = 0
     held: int = 0
     confirmed: int = 0
     rejected: int = 0
     lapse: dt.datetime | None = None
+    failure: BookingError | None = None
 
-    def add(self, row: RowResult) -> None:
-        """Count a row."""
-        self.rows += 1
-        if row.code is not None:
-            self.rejected += row.code != NOT_MADE
-        elif row.status == "CONFIRMED":
-            self.confirmed += 1
-        else:
-            self.held += 1
-            self.lapse = self.lapse or row.hold_expires_at
+    def add(self, rows: Sequence[RowResult]) -> None:
+        """Count rows."""
+        holds = [row.hold_expires_at for row in rows if row.status == "PENDING"]
+        self.rows += len(rows)
+        self.held += len(holds)
+        self.confirmed += sum(row.status == "CONFIRMED" for row in rows)
+        self.rejected += sum(map(_is_rejected, rows))
+        self.lapse = self.lapse or next(iter(holds), None)
 
     def progress(self) -> str:
         """Return the text of a progress bar."""
@@ -75,23 +72,21 @@ class Tally:
 
 
 def run(
-    ctx: typer.Context,
-    path: str,
-    *,
-    confirm: bool,
-    hold: Decimal | None,
-    allow_overlap: bool,
-    jobs: int | None,
-    atomic: bool,
+    ctx: Context, path: str, *, confirm: bool, hold: Decimal | None, allow_overlap: bool, jobs: int, atomic: bool
 ) -> Result:
-    """Book the rows of a file."""
-    threads = _threads(jobs, atomic)
-    file = _open(ctx, path, seekable=atomic)
-    session = open_session(ctx, pool_size=threads if threads > 1 else 0)
+    """Book the rows of a file, up to `jobs` chunks at the same time."""
+    from booking_cli import settings
     from booking_cli.importing import executor, reader
     from booking_cli.importing.rows import ImportOptions
     from booking_cli.output.progress import progress
 
+    if jobs > 1 and atomic:
+        raise InvalidInput("Use either --atomic or --jobs: one transaction runs on one connection.")
+    most = settings.load().pool_size
+    if jobs > most:
+        raise InvalidInput(f"--jobs {jobs} is more than BOOKING_POOL_SIZE, which is {most}; that can be set up to 20.")
+    file = _open(ctx, path, seekable=atomic)
+    session = ctx.open_session(pool_size=jobs if jobs > 1 else 0)
     options = ImportOptions(hold or session.hold_minutes, confirm, allow_overlap, new_request_id())
 
     def read() -> "Iterator[list[ImportRow]]":
@@ -104,44 +99,42 @@ def run(
     repository.bookings.expire(session)
     sys.setswitchinterval(_SWITCH_SECONDS)
     tally = Tally()
-    booked = executor.book_atomically(session, read) if atomic else executor.book_chunks(session, chunks, threads)
+    booked = executor.book_atomically(session, read) if atomic else executor.book_chunks(session, chunks, jobs)
     rows = _results(booked, tally, atomic=atomic)
-    many = Many(RowResult, rows, "row", session.zone.key, has_changes=True)
-    if ctx.meta[FORMAT] is not Format.TABLE:
+    many = Many(RowResult, rows, "row", session.zone.key, failure=lambda: tally.failure, has_changes=True)
+    if ctx.format is not Format.TABLE:
         if not sys.stdout.isatty():  # on one terminal a progress bar would overwrite the results
             ctx.with_resource(progress("Booking", tally.progress))
         return many
-    first: list[RowResult] = []
-    rejected: list[RowResult] = []
-    failure = None
     with progress("Booking", tally.progress):
-        try:
-            for row in rows:
-                first += [row] * (len(first) < _MOST_IN_A_TABLE)
-                rejected += [row] * (row.code not in (None, NOT_MADE) and len(rejected) < _MOST_IN_A_TABLE)
-        except BookingError as error:
-            failure = error
+        shown = list(itertools.islice(rows, _MOST_IN_A_TABLE))
+        rejected = list(itertools.islice(filter(_is_rejected, itertools.chain(shown, rows)), _MOST_IN_A_TABLE))
+        for _ in rows:
+            pass  # books the remaining rows
     headline = str(tally)
     if tally.lapse:
         headline += f" The holds lapse at {session.clock_time(tally.lapse)} unless they are confirmed."
-    shown = first
-    if tally.rows > len(first):
+    if tally.rows > len(shown):
         headline += " The table shows rejected rows only; -o csv shows all."
         shown = rejected
-    return One(None, headline, details=False, many=many._replace(rows=shown) if shown else None, failure=failure)
+    table = many._replace(rows=shown) if shown else None
+    return One(None, headline, details=False, many=table, failure=many.failure, has_changes=True)
+
+
+def _is_rejected(row: RowResult) -> bool:
+    return row.code not in (None, NOT_MADE)
 
 
 def _results(chunks: "Iterator[ChunkResult]", tally: Tally, *, atomic: bool) -> Iterator[RowResult]:
-    """Yield the results of the rows, and then raise the error with which the command ends."""
+    """Yield the results of the rows, count them, and set the failure."""
     from booking_cli.importing.executor import Abandoned
 
     last_line = 0
     failure: BookingError | None = None
     try:
         for rows, chunk_failure in chunks:
-            for row in rows:
-                tally.add(row)
-                yield row
+            tally.add(rows)
+            yield from rows
             failure = failure or chunk_failure
             if rows and failure is None:
                 last_line = rows[-1].line
@@ -151,37 +144,29 @@ def _results(chunks: "Iterator[ChunkResult]", tally: Tally, *, atomic: bool) -> 
         failure = Interrupted("Interrupted; nothing was changed." if atomic else "Interrupted.")
     except BookingError as error:
         failure = failure or error
-    if failure is None and tally.rejected:
-        raise Refused(f"Rows not booked: {tally.rejected} of {tally.rows}.")
-    if failure is not None:
-        raise _atomic_failure(failure) if atomic else _failure(failure, last_line)
-
-
-def _atomic_failure(failure: BookingError) -> BookingError:
-    return InvalidInput(f"{failure} Nothing was booked.") if isinstance(failure, InvalidInput) else failure
+    if failure is None:
+        tally.failure = Refused(f"Rows not booked: {tally.rejected} of {tally.rows}.") if tally.rejected else None
+    elif not atomic:
+        tally.failure = _failure(failure, last_line)
+    else:
+        tally.failure = InvalidInput(f"{failure} Nothing was booked.") if isinstance(failure, InvalidInput) else failure
 
 
 def _failure(failure: BookingError, last_line: int) -> BookingError:
     """Return an error that says what was booked before it, and that the command can be run again."""
-    reach = "No row was processed completely."
-    if last_line:
-        reach = f"Rows up to line {last_line} were processed and saved."
-    match failure:
-        case OutcomeUnknown():  # also of a Ctrl-C during COMMIT
-            return OutcomeUnknown(None, f"{reach} {_RUN_AGAIN}")
-        case Busy():
-            reason = "The database was too busy."
-        case DatabaseUnavailable():
-            reason = "The database could not be reached."
-        case _:
-            reason = str(failure)
-    return type(failure)(f"{reason} {reach} {_RUN_AGAIN}")
+    reach = (
+        f"Rows up to line {last_line} were processed and saved." if last_line else "No row was processed completely."
+    )
+    if isinstance(failure, OutcomeUnknown):  # also of a Ctrl-C during COMMIT
+        return OutcomeUnknown(None, f"{reach} {_RUN_AGAIN}")
+    reasons = {Busy: "The database was too busy.", DatabaseUnavailable: "The database could not be reached."}
+    return type(failure)(f"{reasons.get(type(failure), str(failure))} {reach} {_RUN_AGAIN}")
 
 
 def _chunks(rows: "Iterator[ImportRow]") -> "Iterator[list[ImportRow]]":
     """Yield the rows in chunks; before an error of reading, the rows that were read."""
-    failure = None
-    while failure is None:
+    failure: InvalidInput | None = None
+    while True:
         chunk: list[ImportRow] = []
         try:
             chunk.extend(itertools.islice(rows, CHUNK))
@@ -189,43 +174,30 @@ def _chunks(rows: "Iterator[ImportRow]") -> "Iterator[list[ImportRow]]":
             failure = error
         if chunk:
             yield chunk
-        elif failure is None:
+        elif failure:
+            raise failure
+        else:
             return
-    raise failure
 
 
-def _threads(jobs: int | None, atomic: bool) -> int:
-    """Return how many chunks are booked at the same time; raises InvalidInput."""
-    if jobs is None or jobs == 1:
-        return 1
-    if atomic:
-        raise InvalidInput("Use either --atomic or --jobs: one transaction runs on one connection.")
-    from booking_cli import settings
-
-    most = settings.load().pool_size
-    if jobs > most:
-        raise InvalidInput(f"--jobs {jobs} is more than BOOKING_POOL_SIZE, which is {most}; that can be set up to 20.")
-    return jobs
-
-
-def _open(ctx: typer.Context, path: str, *, seekable: bool) -> BinaryIO:
+def _open(ctx: Context, path: str, *, seekable: bool) -> BinaryIO:
     """Open a file, or stdin for `-`, until the command ends; raises InvalidInput.
 
     With `seekable`, a pipe is copied to a temporary file.
     """
-    try:
-        file = sys.stdin.buffer if path == "-" else open(path, "rb", buffering=_BUFFER_BYTES)  # noqa: SIM115  # closed below
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "the name is not valid"
-        raise InvalidInput(f"{quote(path)} cannot be read: {reason}.") from None
+    file: BinaryIO = sys.stdin.buffer
     if path != "-":
-        ctx.call_on_close(file.close)
+        try:
+            file = ctx.with_resource(open(path, "rb", buffering=_BUFFER_BYTES))  # noqa: SIM115
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "the name is not valid"
+            raise InvalidInput(f"{quote(path)} cannot be read: {reason}.") from None
     if not seekable or file.seekable():
         return file
     from booking_cli.importing.executor import temporary_file_errors
 
     with temporary_file_errors():
-        copy = ctx.with_resource(tempfile.TemporaryFile())  # noqa: SIM115  # closed with the context
+        copy: BinaryIO = ctx.with_resource(tempfile.TemporaryFile())  # noqa: SIM115
         shutil.copyfileobj(file, copy)
         copy.flush()
     return copy

@@ -3,26 +3,14 @@
 import logging
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from booking_cli import repository
-from booking_cli.cli.parameters import (
-    DEFAULT_LIMIT,
-    BookingArgument,
-    Command,
-    DateOption,
-    DoctorFilter,
-    FromOption,
-    LimitOption,
-    ToOption,
-    argument,
-    open_session,
-    option,
-    period,
-)
-from booking_cli.domain.errors import InvalidInput, UsageError
+from booking_cli.cli import parameters
+from booking_cli.cli.parameters import Command, Context, argument, option, period
+from booking_cli.domain.errors import InvalidInput
 from booking_cli.domain.models import Booking, HistoryEntry
 from booking_cli.domain.references import new_request_id
 from booking_cli.domain.validation import (
@@ -39,10 +27,6 @@ from booking_cli.domain.validation import (
 )
 from booking_cli.output.results import Many, One, Result
 from booking_cli.output.show import tell
-
-if TYPE_CHECKING:
-    from booking_cli.repository.new_bookings import Booked
-    from booking_cli.session import ClinicSession
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -63,7 +47,7 @@ class Status(StrEnum):
 
 @app.command("book", cls=Command)
 def book(
-    ctx: typer.Context,
+    ctx: Context,
     slot: Annotated[int | None, argument("SLOT", parse_id, "Number of the slot.")] = None,
     patient: Annotated[
         PatientKey | None,
@@ -104,142 +88,128 @@ def book(
         from booking_cli.commands import booking_import
 
         return booking_import.run(
-            ctx, path, confirm=confirm, hold=hold, allow_overlap=allow_overlap, jobs=jobs, atomic=atomic
+            ctx, path, confirm=confirm, hold=hold, allow_overlap=allow_overlap, jobs=jobs or 1, atomic=atomic
         )
     if jobs is not None or atomic:
         raise InvalidInput("--jobs and --atomic need --from.")
     if slot is None:
-        raise UsageError(f"Missing argument 'SLOT'. See '{ctx.command_path} --help'.")
-    _check_patient_options(ctx, patient, name, email, phone)
-    session = open_session(ctx)
-    registered = repository.patients.find(session, patient) if patient else None
+        ctx.fail("Missing argument 'SLOT'.")
+    if patient is not None:
+        if any((name, email, phone)):
+            raise InvalidInput("Use either --patient, or --name with --email or --phone.")
+    elif name is None:
+        ctx.fail("Missing option '--patient', or '--name' with '--email' or '--phone'.")
+    elif email is None and phone is None:
+        ctx.fail("Missing option '--email' or '--phone'.")
+    registered = repository.patients.find(ctx.session, patient) if patient else None
     request = repository.new_bookings.BookingRequest(
         slot_id=slot,
         patient_id=registered.id if registered else None,
         name=registered.name if registered else name or "",
         email=email,
         phone=phone,
-        hold_minutes=None if confirm else hold or session.hold_minutes,
+        hold_minutes=None if confirm else hold or ctx.session.hold_minutes,
         request_id=request_id or new_request_id(),
         may_be_replay=request_id is not None,
         allow_overlap=allow_overlap,
     )
-    booked = repository.new_bookings.book(session, request)
+    booked = repository.new_bookings.book(ctx.session, request)
     made = booked.booking
     if booked.replayed:
-        _tell_replay(session, booked, "booked")
+        _tell_replay(ctx, booked, "booked")
     elif notice := repository.patients.contact_notice(made, phone):
         tell(notice)
     if made.status == "CONFIRMED":
         return One(made, f"Booked and confirmed: {made.reference}.")
     assert made.hold_expires_at is not None
-    until = session.clock_time(made.hold_expires_at)
+    until = ctx.session.clock_time(made.hold_expires_at)
     return One(made, f"Held until {until}: {made.reference}. To keep it: booking confirm {made.reference}")
 
 
 @app.command("confirm", cls=Command)
-def confirm(ctx: typer.Context, booking: BookingArgument, request_id: RequestIdOption = None) -> Result:
+def confirm(ctx: Context, booking: parameters.BookingArgument, request_id: RequestIdOption = None) -> Result:
     """Confirm a hold."""
-    session = open_session(ctx)
-    confirmed = repository.bookings.confirm(session, booking, request_id or new_request_id())
+    confirmed = repository.bookings.confirm(ctx.session, booking, request_id or new_request_id())
     if confirmed.replayed:
-        _tell_replay(session, confirmed, "confirmed")
+        _tell_replay(ctx, confirmed, "confirmed")
     return One(confirmed.booking, f"Confirmed: {confirmed.booking.reference}.")
 
 
 @app.command("cancel", cls=Command)
 def cancel(
-    ctx: typer.Context,
-    booking: BookingArgument,
+    ctx: Context,
+    booking: parameters.BookingArgument,
     reason: Annotated[str | None, option("TEXT", parse_reason, "Why; kept in the history.")] = None,
     request_id: RequestIdOption = None,
 ) -> Result:
     """Cancel a hold or a confirmed booking."""
-    session = open_session(ctx)
-    cancelled = repository.bookings.cancel(session, booking, reason, request_id or new_request_id())
+    cancelled = repository.bookings.cancel(ctx.session, booking, reason, request_id or new_request_id())
     if cancelled.replayed:
-        _tell_replay(session, cancelled, "cancelled")
+        _tell_replay(ctx, cancelled, "cancelled")
     return One(cancelled.booking, f"Cancelled: {cancelled.booking.reference}.")
 
 
 @app.command("show", cls=Command)
-def show(ctx: typer.Context, booking: BookingArgument) -> Result:
+def show(ctx: Context, booking: parameters.BookingArgument) -> Result:
     """Show a booking."""
-    return One(repository.bookings.find(open_session(ctx), booking))
+    return One(repository.bookings.find(ctx.session, booking))
 
 
 @app.command("list", cls=Command)
 def list_(
-    ctx: typer.Context,
+    ctx: Context,
     status: Annotated[
-        list[Status] | None,
-        typer.Option(case_sensitive=False, help="Only in this state; can be given several times."),
+        list[Status] | None, typer.Option(case_sensitive=False, help="Only in this state; can be given several times.")
     ] = None,
     email: Annotated[str | None, option("EMAIL", parse_email, "Only bookings of patients with this address.")] = None,
-    doctor: DoctorFilter = None,
-    date: DateOption = None,
-    first: FromOption = None,
-    last: ToOption = None,
-    limit: LimitOption = DEFAULT_LIMIT,
+    doctor: parameters.DoctorFilter = None,
+    date: parameters.DateOption = None,
+    first: parameters.FromOption = None,
+    last: parameters.ToOption = None,
+    limit: parameters.LimitOption = parameters.DEFAULT_LIMIT,
 ) -> Result:
     """List bookings by the start of their slot."""
-    session = open_session(ctx)
     found = repository.bookings.list_bookings(
-        session,
-        period(session, date, first, last),
+        ctx.session,
+        period(ctx.session, date, first, last),
         statuses=[one.value for one in status] if status else None,
-        patient_ids=repository.patients.find_by_email(session, email) if email else None,
-        doctor_id=repository.doctors.find(session, doctor).id if doctor else None,
+        patient_ids=repository.patients.find_by_email(ctx.session, email) if email else None,
+        doctor_id=repository.doctors.find(ctx.session, doctor).id if doctor else None,
         limit=limit,
     )
-    return Many(Booking, found, "booking", session.zone.key, limit)
+    return Many(Booking, found, "booking", ctx.session.zone.key, limit)
 
 
 @app.command("history", cls=Command)
-def history(ctx: typer.Context, booking: BookingArgument) -> Result:
+def history(ctx: Context, booking: parameters.BookingArgument) -> Result:
     """Show the changes of a booking.
 
     When, who, from which state to which, and why.
     """
-    session = open_session(ctx)
-    return Many(HistoryEntry, repository.bookings.history(session, booking), "change", session.zone.key)
+    return Many(HistoryEntry, repository.bookings.history(ctx.session, booking), "change", ctx.session.zone.key)
 
 
 @app.command("expire", cls=Command)
 def expire(
-    ctx: typer.Context,
+    ctx: Context,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing unless something is wrong.")] = False,
 ) -> Result | None:
     """Release every hold that has lapsed."""
     if quiet:
         logging.getLogger("booking").setLevel(logging.ERROR)
-    session = open_session(ctx)
-    expiry = repository.bookings.expire(session)
+    expiry = repository.bookings.expire(ctx.session)
     if quiet:
         return None
     if not expiry.expired:
         return One(expiry, "No hold has lapsed.", details=False)
     headline = f"Released {expiry.expired} lapsed hold{'s' * (expiry.expired != 1)}."
-    return One(expiry, headline, many=Many(Booking, expiry.bookings, "booking", session.zone.key))
+    return One(expiry, headline, many=Many(Booking, expiry.bookings, "booking", ctx.session.zone.key))
 
 
-def _check_patient_options(
-    ctx: typer.Context, patient: PatientKey | None, name: str | None, email: str | None, phone: str | None
-) -> None:
-    see_help = f"See '{ctx.command_path} --help'."
-    if patient is not None:
-        if any((name, email, phone)):
-            raise InvalidInput("Use either --patient, or --name with --email or --phone.")
-    elif name is None:
-        raise UsageError(f"Missing option '--patient', or '--name' with '--email' or '--phone'. {see_help}")
-    elif email is None and phone is None:
-        raise UsageError(f"Missing option '--email' or '--phone'. {see_help}")
-
-
-def _tell_replay(session: "ClinicSession", booked: "Booked", verb: str) -> None:
+def _tell_replay(ctx: Context, booked: "repository.new_bookings.Booked", verb: str) -> None:
     first = booked.booking
     tell(f"The request id was used before; {first.reference} was {verb} once.")
     if booked.status_now != first.status:
         tell(f"Since then booking {first.reference} has become {booked.status_now}.")
-    elif first.status == "PENDING" and first.hold_expires_at and first.hold_expires_at <= session.now:
+    elif first.status == "PENDING" and first.hold_expires_at and first.hold_expires_at <= ctx.session.now:
         tell(f"Since then the hold of booking {first.reference} has lapsed.")

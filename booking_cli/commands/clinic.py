@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from booking_cli import repository
-from booking_cli.cli.parameters import Command, open_session, option
+from booking_cli.cli.parameters import Command, Context, option
 from booking_cli.domain.errors import InvalidInput
 from booking_cli.domain.validation import parse_hold_minutes, parse_name
 from booking_cli.output.results import One, Result
@@ -15,14 +15,14 @@ app = typer.Typer(help="Manage clinic-wide settings.", rich_markup_mode=None)
 
 
 @app.command("show", cls=Command)
-def show(ctx: typer.Context) -> Result:
+def show(ctx: Context) -> Result:
     """Show the clinic's name, time zone and hold time."""
-    return One(open_session(ctx).clinic)
+    return One(ctx.session.clinic)
 
 
 @app.command("set", cls=Command)
 def set_(
-    ctx: typer.Context,
+    ctx: Context,
     name: Annotated[str | None, option("TEXT", parse_name, "The clinic's name.")] = None,
     timezone: Annotated[
         str | None, typer.Option(metavar="ZONE", help="The clinic's time zone, such as Europe/Berlin.")
@@ -37,7 +37,5 @@ def set_(
     """
     if name is None and timezone is None and hold is None:
         raise InvalidInput("Nothing to change; give at least one of --name, --timezone and --hold.")
-    session = open_session(ctx)
-    return One(
-        repository.clinic.update(session, name=name, timezone=timezone, hold_minutes=hold), "Changed the clinic."
-    )
+    changed = repository.clinic.update(ctx.session, name=name, timezone=timezone, hold_minutes=hold)
+    return One(changed, "Changed the clinic.")

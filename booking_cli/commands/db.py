@@ -1,7 +1,6 @@
 """`booking db`: for the database administrator."""
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,19 +13,11 @@ from booking_cli.output.results import Many, One, Result
 app = typer.Typer(help="Manage the database.", rich_markup_mode=None)
 
 
-class Kind(StrEnum):
-    """The kinds of users."""
-
-    OPERATOR = "operator"
-    READER = "reader"
-
-
 @app.command("migrate", cls=Command)
 def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run; change nothing.")] = False,
 ) -> Result:
     """Set up the database, or bring its schema up to date."""
-
     if dry_run:
         return Many(Migration, repository.db.pending_migrations(), "pending migration")
     return Many(Migration, repository.db.migrate(), "applied migration")
@@ -35,7 +26,6 @@ def migrate(
 @app.command("status", cls=Command)
 def status() -> Result:
     """Show version, address, sizes and pending migrations."""
-
     return One(repository.db.status())
 
 
@@ -45,7 +35,6 @@ def start() -> Result:
 
     Other commands start it when they need it.
     """
-
     repository.db.embedded_server().start()
     return One(repository.db.status(), "The embedded database is running.")
 
@@ -56,11 +45,9 @@ def stop() -> Result:
 
     The next command starts it again.
     """
-
     ran = repository.db.embedded_server().stop()
-    return One(
-        repository.db.status(), "Stopped the embedded database." if ran else "The embedded database was not running."
-    )
+    headline = "Stopped the embedded database." if ran else "The embedded database was not running."
+    return One(repository.db.status(), headline)
 
 
 @app.command("url", cls=Command)
@@ -69,7 +56,6 @@ def url() -> Result:
 
     Starts the embedded database.
     """
-
     address = repository.db.address()
     return One(address, address.url, details=False)
 
@@ -77,9 +63,9 @@ def url() -> Result:
 @app.command("grant", cls=Command)
 def grant(
     kind: Annotated[
-        Kind,
+        Literal["operator", "reader"],
         typer.Argument(
-            metavar="|".join(Kind),
+            metavar="operator|reader",
             case_sensitive=False,
             help="An operator can run every command but db migrate and db grant; a reader, those that change nothing.",
         ),
@@ -90,9 +76,8 @@ def grant(
 
     They belong to a role of this clinic, which is created where it is missing; running it again restores its rights.
     """
-
-    granted = repository.db.grant(kind.value, to)
-    rights = "the rights of an operator" if kind is Kind.OPERATOR else "the rights of a reader"
+    granted = repository.db.grant(kind, to)
+    rights = f"the rights of {'an operator' if kind == 'operator' else 'a reader'}"
     if granted.member is None:
         return One(granted, f"The role {granted.role} has {rights}; --to LOGIN grants them to a login.", details=False)
     return One(granted, f"{granted.member} has {rights}, through the role {granted.role}.", details=False)

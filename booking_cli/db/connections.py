@@ -1,14 +1,12 @@
 """Connects to the server, with timeouts, and translates the errors of connecting."""
 
-import contextlib
 import os
-from collections.abc import Iterator
-from typing import Any, Protocol
+import re
+from typing import Any
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from booking_cli import signals
 from booking_cli.domain.errors import Busy, DatabaseUnavailable
 
 Row = DictRow
@@ -23,13 +21,9 @@ _DEFAULT_TIMEOUTS: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
 }
 # Before there is a connection libpq reports no SQLSTATE; the last text is PgBouncer's.
-_NO_CONNECTION_LEFT = (
-    "too many clients",
-    "remaining connection slots",
-    "too many connections",
-    "no more connections allowed",
+_NO_CONNECTION_LEFT = re.compile(
+    "too many clients|remaining connection slots|too many connections|no more connections allowed"
 )
-_FAILED = "connection failed"
 OPTIONS: dict[str, Any] = {
     "autocommit": True,  # the runner writes BEGIN and COMMIT itself
     "row_factory": dict_row,
@@ -37,26 +31,6 @@ OPTIONS: dict[str, Any] = {
     "client_encoding": "UTF8",
     "prepare_threshold": None,  # prepared statements belong to a session, and a pooler shares sessions
 }
-
-
-class Server(Protocol):
-    """A database server: an external one, or the embedded one."""
-
-    def conninfo(self) -> str:
-        """Return a libpq connection string; raises DatabaseUnavailable where the embedded server is stopped."""
-
-    def start(self) -> bool:
-        """Start an embedded server; returns False for an external one."""
-
-
-def connect_to(server: Server) -> Connection:
-    """Connect, and start an embedded server first where it is stopped; raises as `connect` does."""
-    try:
-        return connect(server.conninfo())
-    except DatabaseUnavailable:
-        if not server.start():
-            raise
-    return connect(server.conninfo())
 
 
 def connect(conninfo: str) -> Connection:
@@ -70,34 +44,18 @@ def connect(conninfo: str) -> Connection:
             "use postgresql://user:password@host:5432/name, with special characters percent-encoded."
         ) from None
     except psycopg.OperationalError as error:
-        reason = _reason(error)
-        if any(words in reason for words in _NO_CONNECTION_LEFT):
+        # libpq indents its hints about the cause; they are left out.
+        lines = [line.strip() for line in str(error).splitlines() if not line.startswith("\t")]
+        # With several hosts psycopg repeats the last one's reason, and lists each after its address.
+        attempts = [line.partition(": connection failed: ")[2] for line in lines if line.startswith("- host: ")]
+        reason = "; ".join(dict.fromkeys(attempts)) or " ".join(lines)
+        reason = reason.removeprefix("connection failed: ").removeprefix("connection is bad: ")
+        if _NO_CONNECTION_LEFT.search(reason):
             raise Busy("The database has no connection left. Nothing was changed; please try again.") from error
         advice = "Is it running, and is BOOKING_DATABASE_URL right?"
         if "session is read-only" in reason:
             advice = "A standby may be about to take over; try again in a moment."
         raise DatabaseUnavailable(f"The database cannot be reached: {reason.rstrip('.')}. {advice}") from error
-
-
-@contextlib.contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
-    """Run a block in a transaction outside the runner, with Ctrl-C deferred during COMMIT."""
-    signals.deliver_sigint()
-    with connection.transaction():
-        yield
-        signals.commit_started()
-    signals.commit_ended(committed=True)
-
-
-def _reason(error: psycopg.OperationalError) -> str:
-    """Return the reason why connecting failed; with several hosts, the reasons of all."""
-    # libpq indents its hints about the cause; they are left out.
-    lines = [line.strip() for line in str(error).splitlines() if not line.startswith("\t")]
-    # With several hosts psycopg repeats the last one's reason, and lists each after its address.
-    attempts = [line.partition(f"{_FAILED}: ")[2] for line in lines if line.startswith("- host: ")]
-    if attempts:
-        return "; ".join(dict.fromkeys(attempts))
-    return " ".join(lines).removeprefix(f"{_FAILED}: ").removeprefix("connection is bad: ")
 
 
 def with_default_timeouts(conninfo: str) -> str:

@@ -26,7 +26,7 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from booking_cli.db.connections import connect
-from booking_cli.domain.errors import BookingError, Busy, DatabaseUnavailable
+from booking_cli.domain.errors import Busy, DatabaseUnavailable
 
 DATABASE = ROLE = "booking"
 SYSTEM_USER = "booking-db"
@@ -34,19 +34,23 @@ START_SECONDS = 60
 _FAILED_START_SECONDS = 10
 # The limit for the path of a Unix socket on macOS, the lowest one.
 _LONGEST_SOCKET_PATH = 103
-_SERVER_OPTIONS = {
-    "listen_addresses": "",
-    "unix_socket_permissions": "0700",
+_INITDB_OPTIONS = (
+    f"--username={ROLE}",
+    # No password: the folder and the socket are accessible to the owner only.
+    "--auth=trust",
+    "--encoding=UTF8",
+    # Collation and case mapping that do not depend on the machine.
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--set=listen_addresses=",
+    "--set=unix_socket_permissions=0700",
     # Logs of a week, one file a day, overwritten.
-    "logging_collector": "on",
-    "log_filename": "postgresql-%a.log",
-    "log_truncate_on_rotation": "on",
-    "log_rotation_size": "0",
-}
-
-
-class _NotRunning(DatabaseUnavailable):
-    """The server is stopped."""
+    "--set=logging_collector=on",
+    "--set=log_filename=postgresql-%a.log",
+    "--set=log_truncate_on_rotation=on",
+    "--set=log_rotation_size=0",
+)
 
 
 class EmbeddedServer:
@@ -68,16 +72,13 @@ class EmbeddedServer:
             if not folder:  # the server is still starting; without a host, libpq would connect to another server
                 raise IndexError
         except (FileNotFoundError, IndexError):
-            raise _NotRunning("The embedded database is not running.") from None
+            raise DatabaseUnavailable("The embedded database is not running.") from None
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self._unusable(error) from error
         return make_conninfo(host=folder, port=port, user=ROLE, dbname=database)
 
-    def start(self) -> bool:
-        """Set up and start the server where that is needed, and return True; concurrent calls are serialized.
-
-        Raises DatabaseUnavailable.
-        """
+    def start(self) -> None:
+        """Set up and start the server where that is needed; concurrent calls are serialized. Raises DatabaseUnavailable."""
         programs = program_folder()
         try:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -89,41 +90,39 @@ class EmbeddedServer:
                         _allow_traversal(programs)
                         _allow_reading(programs)
                     if not (self.cluster / "PG_VERSION").exists():
-                        self._initialize(programs, owner)
-                    self._launch(programs, owner)
-                self._create_database()
+                        self._initialize(owner)
+                    self._launch(owner)
+                with connect(self.conninfo("postgres")) as connection:
+                    exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+                    if exists is None:
+                        connection.execute(f"CREATE DATABASE {DATABASE}".encode())
         except OSError as error:
             raise self._unusable(error) from error
-        return True
 
     def stop(self) -> bool:
         """Stop the server and return whether it was running; open transactions are rolled back."""
         try:
             with self._lock():
                 (self.cluster / "postmaster.pid").stat()
-                done = _run(
-                    program_folder() / "pg_ctl", "stop", "-m", "fast", "-w", cluster=self.cluster, owner=self._owner()
-                )
+                failure = _run(self.cluster, self._owner(), "pg_ctl", "stop", "--mode=fast", "--wait")
         except FileNotFoundError:
             return False
         except OSError as error:
             raise self._unusable(error) from error
-        if done.returncode != 0 and self.runs():
-            raise DatabaseUnavailable(f"The embedded database could not be stopped: {_last_line(done)}")
-        return done.returncode == 0
+        if failure and self.runs():
+            raise DatabaseUnavailable(f"The embedded database could not be stopped: {failure}")
+        return not failure
 
     def runs(self) -> bool:
         """Return whether the server answers; raises DatabaseUnavailable where its folder cannot be read."""
         try:
-            conninfo = self.conninfo("postgres")
-        except _NotRunning:
+            connect(self.conninfo("postgres")).close()
+        except DatabaseUnavailable as error:
+            if isinstance(error.__cause__, OSError):  # its folder
+                raise
             return False
-        try:
-            connect(conninfo).close()
         except Busy:
-            return True
-        except BookingError:
-            return False
+            pass
         return True
 
     @contextlib.contextmanager
@@ -145,51 +144,28 @@ class EmbeddedServer:
                 "Run booking as another user, or set BOOKING_DATABASE_URL."
             ) from None
 
-    def _initialize(self, programs: Path, owner: pwd.struct_passwd) -> None:
+    def _initialize(self, owner: pwd.struct_passwd) -> None:
         # Renamed when it is complete, so that an interrupted set-up is never used.
         unfinished = self.data_dir / "postgres.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         os.chown(unfinished, owner.pw_uid, owner.pw_gid)
-        done = _run(
-            programs / "initdb",
-            "--username", ROLE,
-            # No password: the folder and the socket are accessible to the owner only.
-            "--auth=trust",
-            "--encoding=UTF8",
-            # Collation and case mapping that do not depend on the machine.
-            "--locale=C",
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
-            *(f"--set={name}={value}" for name, value in _SERVER_OPTIONS.items()),
-            cluster=unfinished,
-            owner=owner,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise DatabaseUnavailable(
-                f"The embedded database could not be set up in {self.data_dir}: {_last_line(done)}"
-            )
+        if failure := _run(unfinished, owner, "initdb", *_INITDB_OPTIONS):
+            raise DatabaseUnavailable(f"The embedded database could not be set up in {self.data_dir}: {failure}")
         unfinished.rename(self.cluster)
 
-    def _launch(self, programs: Path, owner: pwd.struct_passwd) -> None:
+    def _launch(self, owner: pwd.struct_passwd) -> None:
         give_up_at = time.monotonic() + _FAILED_START_SECONDS
         while True:
-            done = _run(
-                programs / "pg_ctl",
-                "start",
-                "-o", f"-k {shlex.quote(str(self._socket_folder(owner)))}",
-                "-l", "start.log",
-                "-t", START_SECONDS,
-                "-w",
-                cluster=self.cluster,
-                owner=owner,
-            )  # fmt: skip
+            socket = f"--options=-k {shlex.quote(str(self._socket_folder(owner)))}"
+            wait = ("--wait", f"--timeout={START_SECONDS}")
+            failure = _run(self.cluster, owner, "pg_ctl", "start", socket, "--log=start.log", *wait)
             # It also fails during another start, and while the processes of a killed server are ending.
-            if done.returncode == 0 or self.runs():
+            if not failure or self.runs():
                 return
             if time.monotonic() > give_up_at:
                 raise DatabaseUnavailable(
-                    f"The embedded database does not start: {_last_line(done)} See the logs in {self.cluster}."
+                    f"The embedded database does not start: {failure} See the logs in {self.cluster}."
                 )
             time.sleep(0.2)
 
@@ -207,12 +183,6 @@ class EmbeddedServer:
                 f"{folder} exists, but is not a private folder for the embedded database's socket. Remove it."
             )
         return folder
-
-    def _create_database(self) -> None:
-        with connect(self.conninfo("postgres")) as connection:
-            exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-            if not exists:
-                connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
     def _unusable(self, error: OSError) -> DatabaseUnavailable:
         return DatabaseUnavailable(
@@ -232,17 +202,16 @@ def program_folder() -> Path:
     return Path(found.submodule_search_locations[0]).resolve() / "pginstall" / "bin"
 
 
-def _run(
-    program: Path, *arguments: object, cluster: Path, owner: pwd.struct_passwd
-) -> "subprocess.CompletedProcess[str]":
-    """Run one of PostgreSQL's programs on `cluster` as `owner`, in its own session, which Ctrl-C does not reach.
+def _run(cluster: Path, owner: pwd.struct_passwd, program: str, *arguments: str) -> str:
+    """Run one of PostgreSQL's programs on `cluster` as `owner`, and return "", or the reason why it failed.
 
-    It runs in the cluster's folder with `-D .`, because these programs pass the path to a shell.
+    It runs in its own session, which Ctrl-C does not reach, and in the cluster's folder with `-D .`, because these programs
+    pass the path to a shell.
     """
     is_root = os.geteuid() == 0
     with tempfile.TemporaryFile("w+") as output:  # not a pipe, which the started server would keep open
         done = subprocess.run(
-            [str(program), "-D", ".", *map(str, arguments)],
+            [str(program_folder() / program), "-D", ".", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -255,12 +224,10 @@ def _run(
             extra_groups=[] if is_root else None,
         )
         output.seek(0)
-        return subprocess.CompletedProcess(done.args, done.returncode, stdout=output.read())
-
-
-def _last_line(done: "subprocess.CompletedProcess[str]") -> str:
-    lines = [line for line in done.stdout.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else f"{done.args[0]} ended with status {done.returncode}."
+        lines = [line.strip() for line in output if line.strip()]
+    if done.returncode == 0:
+        return ""
+    return lines[-1] if lines else f"{program} ended with status {done.returncode}."
 
 
 def _system_user() -> pwd.struct_passwd:

@@ -9,45 +9,37 @@ from booking_cli.db.connections import Connection
 from booking_cli.domain.errors import Busy, DatabaseUnavailable, NotSetUp
 
 
-def translated(error: psycopg.Error) -> Exception:
-    """Return the error of booking for an error of the database, or `error` itself where it can only be a bug."""
+def raise_translated(error: psycopg.Error) -> NoReturn:
+    """Raise the error of booking for an error of the database, or `error` itself where it can only be a bug."""
     reason = first_line(error)
     match error:
         case pg.UndefinedTable() | pg.InvalidSchemaName() | pg.UndefinedColumn():
-            return NotSetUp("The database is not set up for booking. Run 'booking db migrate' once.")
+            raise NotSetUp("The database is not set up for booking. Run 'booking db migrate' once.") from error
         case pg.InvalidParameterValue() if "TimeZone" in reason:
-            return NotSetUp(
+            raise NotSetUp(
                 f"The database server has no data for the clinic's time zone ({reason}). Update its time zone data, "
                 "or choose another zone, for example: booking clinic set --timezone UTC"
-            )
+            ) from error
         case pg.QueryCanceled() | pg.LockNotAvailable():
-            return Busy(
+            raise Busy(
                 "The database took too long to answer and was stopped; nothing was changed. "
                 "Please try again, or raise BOOKING_STATEMENT_TIMEOUT."
-            )
+            ) from error
         case pg.InsufficientPrivilege():
-            return DatabaseUnavailable(f"The database does not allow it: {reason}. Ask the database administrator.")
+            raise DatabaseUnavailable(
+                f"The database does not allow it: {reason}. Ask the database administrator."
+            ) from error
         case _ if is_from_a_standby(error):
-            return DatabaseUnavailable(
+            raise DatabaseUnavailable(
                 "The database only allows reading; it may be a standby. Check BOOKING_DATABASE_URL."
-            )
+            ) from error
         case pg.TooManyConnections():
-            return Busy("The database has no connection left. Nothing was changed; please try again.")
-        case psycopg.OperationalError() if error.sqlstate is None:
-            return connection_lost(error)
-        case _ if _ends_the_session(error):
-            return connection_lost(error)
+            raise Busy("The database has no connection left. Nothing was changed; please try again.") from error
+        case _ if _ends_the_session(error) or (isinstance(error, psycopg.OperationalError) and error.sqlstate is None):
+            raise connection_lost(error) from error
         case psycopg.OperationalError():
-            return DatabaseUnavailable(f"The database failed: {reason}.")
-    return error
-
-
-def raise_translated(error: psycopg.Error) -> NoReturn:
-    """Raise the error of booking for an error of the database."""
-    meaning = translated(error)
-    if meaning is error:
-        raise error
-    raise meaning from error
+            raise DatabaseUnavailable(f"The database failed: {reason}.") from error
+    raise error
 
 
 def is_lost(error: psycopg.Error, connection: Connection) -> bool:

@@ -10,7 +10,3 @@ class ExternalServer:
     def conninfo(self) -> str:
         """Return the address as it was set."""
         return self._url
-
-    def start(self) -> bool:
-        """Return False: the server is not started by booking."""
-        return False

@@ -4,7 +4,6 @@ Migrations run at READ COMMITTED under an advisory lock that ends with the trans
 the lock would still see the snapshot from before the other run's migration.
 """
 
-import datetime as dt
 import hashlib
 import logging
 import re
@@ -14,10 +13,10 @@ from typing import NamedTuple
 import psycopg
 from psycopg import errors as pg
 
-from booking_cli.db import queries
-from booking_cli.db.connections import Connection, transaction
+from booking_cli.db import queries, roles
+from booking_cli.db.connections import Connection, Row
 from booking_cli.db.error_translation import raise_translated
-from booking_cli.db.runner import IDLE_IN_TRANSACTION_SECONDS
+from booking_cli.db.transaction import settings, transaction
 from booking_cli.domain.errors import Busy, DatabaseUnavailable, NotSetUp
 from booking_cli.domain.models import Migration
 
@@ -25,7 +24,7 @@ log = logging.getLogger("booking.migrations")
 
 OLDEST_SERVER = 150_000
 # A migration may have to rewrite a large table, or wait for another run.
-STATEMENT_HOURS = 1
+STATEMENT_SECONDS = 3600
 # Bookings queue behind a migration that waits for a table lock, for example during a backup.
 LOCK_SECONDS = 10.0
 # The advisory lock that serializes two runs: the bytes of "booking".
@@ -56,16 +55,13 @@ def too_new(version: int) -> NotSetUp:
 
 
 def migrate(connection: Connection, schema: str) -> list[Migration]:
-    """Apply pending migrations, give a new clinic the machine's time zone, and return the applied migrations.
+    """Apply pending migrations and return them; set up a new clinic, and grant the rights of this release to existing roles.
 
     Raises NotSetUp where an applied file was edited or the schema is newer than this program, and Busy where a table is locked.
     """
-    applied = []
     try:
         _check_server(connection)
-        for file in _files():
-            if migration := _apply(connection, schema, file):
-                applied.append(migration)
+        applied = {file.version for file in _files() if _apply(connection, schema, file)}
         _set_up_clinic(connection, schema)
     except pg.InsufficientPrivilege as error:
         raise DatabaseUnavailable(
@@ -78,7 +74,8 @@ def migrate(connection: Connection, schema: str) -> list[Migration]:
         ) from error
     except psycopg.Error as error:
         raise_translated(error)
-    return applied
+    roles.refresh(connection, schema)
+    return [migration for migration in list_migrations(connection, schema) if migration.version in applied]
 
 
 def list_migrations(connection: Connection, schema: str) -> list[Migration]:
@@ -86,22 +83,16 @@ def list_migrations(connection: Connection, schema: str) -> list[Migration]:
     _check_server(connection)
     try:
         with connection.transaction():
-            connection.execute("SET TRANSACTION READ ONLY")
+            connection.execute(settings(STATEMENT_SECONDS, schema).encode())
             recorded = _recorded(connection, schema)
     except psycopg.Error as error:
         raise_translated(error)
-    return [
-        Migration(file.version, file.name, recorded[file.version][1] if file.version in recorded else None)
-        for file in _files()
-    ]
+    return [Migration(file.version, file.name, recorded.get(file.version, {}).get("applied_at")) for file in _files()]
 
 
 def _files() -> list[_File]:
-    files = []
-    for path in sorted((queries.sql_folder() / "migrations").iterdir()):
-        if match := _FILE_NAME.fullmatch(path.name):
-            files.append(_File(int(match[1]), match[2], path))
-    return files
+    paths = sorted((queries.sql_folder() / "migrations").iterdir())
+    return [_File(int(name[1]), name[2], path) for path in paths if (name := _FILE_NAME.fullmatch(path.name))]
 
 
 def _check_server(connection: Connection) -> None:
@@ -111,20 +102,17 @@ def _check_server(connection: Connection) -> None:
         raise NotSetUp(f"The database stores text as {encoding}; booking needs one that was created with UTF8.")
 
 
-def _recorded(connection: Connection, schema: str) -> dict[int, tuple[str, dt.datetime]]:
-    """Return the checksum and time of each applied migration, after comparing them with the files; runs in a transaction."""
-    row = connection.execute(
-        "SELECT to_regclass(%s) IS NOT NULL AS there", [f'"{schema}".schema_migrations']
-    ).fetchone()
-    if row is None or not row["there"]:
+def _recorded(connection: Connection, schema: str) -> dict[int, Row]:
+    """Return the applied migrations by version, after comparing them with the files; runs in a transaction."""
+    table = f'"{schema}".schema_migrations'
+    if connection.execute("SELECT WHERE to_regclass(%s) IS NOT NULL", [table]).fetchone() is None:
         return {}
-    _set_local(connection, schema)
-    rows = connection.execute("SELECT version, checksum, applied_at FROM schema_migrations").fetchall()
-    recorded = {row["version"]: (row["checksum"], row["applied_at"]) for row in rows}
+    rows = connection.execute("SELECT version, checksum, applied_at FROM schema_migrations", binary=True).fetchall()
+    recorded = {row["version"]: row for row in rows}
     if recorded and max(recorded) > latest_version():
         raise too_new(max(recorded))
     for file in _files():
-        if file.version in recorded and recorded[file.version][0] != file.checksum():
+        if file.version in recorded and recorded[file.version]["checksum"] != file.checksum():
             raise NotSetUp(
                 f"The migration {file.path.name} was edited after it was applied. Restore the released file; "
                 "a change to the schema belongs in a new migration."
@@ -132,62 +120,45 @@ def _recorded(connection: Connection, schema: str) -> dict[int, tuple[str, dt.da
     return recorded
 
 
-def _apply(connection: Connection, schema: str, file: _File) -> Migration | None:
-    with transaction(connection):
+def _apply(connection: Connection, schema: str, file: _File) -> bool:
+    """Apply a migration and return whether it was pending."""
+    with transaction(connection, STATEMENT_SECONDS, schema, "public"):
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'.encode())
-        _set_local(connection, schema)
         connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations ("
             " version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
             " applied_at timestamptz NOT NULL DEFAULT now())"
         )
         if file.version in _recorded(connection, schema):
-            return None
+            return False
         connection.execute(f"SET LOCAL lock_timeout = {round(LOCK_SECONDS * 1000)}".encode())
         log.info("Applying migration %04d_%s.", file.version, file.name)
         connection.execute(file.path.read_bytes())
-        row = connection.execute(
-            "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s) RETURNING applied_at",
-            [file.version, file.name, file.checksum()],
-        ).fetchone()
-        assert row is not None
-        return Migration(file.version, file.name, row["applied_at"])
+        values = [file.version, file.name, file.checksum()]
+        connection.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)", values)
+        return True
 
 
 def _set_up_clinic(connection: Connection, schema: str) -> None:
-    with transaction(connection):
-        _set_local(connection, schema)
+    """Give a new clinic the time zone of this machine."""
+    with transaction(connection, STATEMENT_SECONDS, schema):
         if connection.execute("SELECT FROM clinic").fetchone() is not None:
             return
-        zone = _zone_of_this_machine(connection)
+        from tzlocal import get_localzone_name
+
+        try:
+            zone = get_localzone_name()
+        except Exception:  # tzlocal raises many kinds of errors (files, links, contradictory settings)
+            zone = "UTC"
         new = connection.execute(
-            "INSERT INTO clinic (timezone) VALUES (%s) ON CONFLICT DO NOTHING RETURNING timezone", [zone]
+            "INSERT INTO clinic (timezone) SELECT coalesce((SELECT name FROM pg_timezone_names WHERE name = %s), 'UTC')"
+            " ON CONFLICT DO NOTHING RETURNING timezone",
+            [zone],
         ).fetchone()
     if new:
         log.warning(
             "Set up a new appointment book. Its time zone is %s, from this machine; "
             "'booking clinic set --timezone ZONE' changes it.",
-            zone,
+            new["timezone"],
         )
-
-
-def _zone_of_this_machine(connection: Connection) -> str:
-    from tzlocal import get_localzone_name
-
-    try:
-        zone = get_localzone_name()
-    except Exception:
-        # tzlocal raises many kinds of errors (files, links, contradictory settings).
-        return "UTC"
-    known = connection.execute("SELECT 1 FROM pg_timezone_names WHERE name = %s", [zone]).fetchone()
-    return zone if known else "UTC"
-
-
-def _set_local(connection: Connection, schema: str) -> None:
-    connection.execute(
-        f'SET LOCAL search_path = "{schema}", public, pg_temp'
-        "; SET LOCAL datestyle = ISO"
-        f"; SET LOCAL statement_timeout = '{STATEMENT_HOURS}h'"
-        f"; SET LOCAL idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'".encode()
-    )

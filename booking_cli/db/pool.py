@@ -1,29 +1,32 @@
-"""Where the runner's connections come from: one connection, or a pool for several threads."""
+"""The runner's connections: one, or a pool for several threads."""
 
 import contextlib
 from collections.abc import Iterator
-from typing import Protocol
 
 import psycopg
 
-from booking_cli.db.connections import OPTIONS, Connection, Server, connect_to, with_default_timeouts
+from booking_cli.db.connections import OPTIONS, Connection, connect, with_default_timeouts
+from booking_cli.db.embedded_server import EmbeddedServer
+from booking_cli.db.external_server import ExternalServer
 from booking_cli.domain.errors import Busy, DatabaseUnavailable
 
 ACQUIRE_SECONDS = 20.0
+Server = EmbeddedServer | ExternalServer
 
 
-class ConnectionSource(Protocol):
-    """Hands out connections, each to one transaction at a time."""
-
-    def acquire(self) -> "contextlib.AbstractContextManager[Connection]":
-        """Acquire a connection for a `with` block; raises DatabaseUnavailable, or Busy where none is free."""
-
-    def close(self) -> None:
-        """Close the connections."""
+def connect_to(server: Server) -> Connection:
+    """Connect, and start an embedded server first where it is stopped; raises DatabaseUnavailable and Busy."""
+    try:
+        return connect(server.conninfo())
+    except DatabaseUnavailable:
+        if not isinstance(server, EmbeddedServer):
+            raise
+    server.start()
+    return connect(server.conninfo())
 
 
 class SingleConnection:
-    """One connection, opened at its first use, and again after it broke."""
+    """One connection, opened at its first use, and again after it was closed. The pool would cost a command its threads."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -31,7 +34,7 @@ class SingleConnection:
 
     @contextlib.contextmanager
     def acquire(self) -> Iterator[Connection]:
-        """Acquire the connection."""
+        """Acquire the connection; raises DatabaseUnavailable and Busy."""
         if self._connection is None or self._connection.closed:
             self._connection = connect_to(self._server)
         yield self._connection
@@ -40,7 +43,6 @@ class SingleConnection:
         """Close the connection."""
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
 
 
 class Pool:
@@ -50,7 +52,6 @@ class Pool:
         from psycopg_pool import ConnectionPool
 
         self._server = server
-        self._is_open = False
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             lambda: with_default_timeouts(server.conninfo()),
             kwargs=OPTIONS,
@@ -65,20 +66,17 @@ class Pool:
 
     @contextlib.contextmanager
     def acquire(self) -> Iterator[Connection]:
-        """Acquire a connection; raises Busy where none becomes free in time, and DatabaseUnavailable where none can be opened."""
-        from psycopg_pool import PoolClosed, PoolTimeout
+        """Acquire a connection; raises DatabaseUnavailable where none can be opened, and Busy where none becomes free in time."""
+        from psycopg_pool import PoolTimeout
 
-        if not self._is_open:
+        if self._pool.closed:
             connect_to(self._server).close()  # starts an embedded server, and raises at once where none can be reached
             self._pool.open()
-            self._is_open = True
         try:
             connection = self._pool.getconn(ACQUIRE_SECONDS)
         except PoolTimeout:
             connect_to(self._server).close()
             raise Busy("No connection became free in time. Nothing was changed; please try again.") from None
-        except PoolClosed as error:
-            raise DatabaseUnavailable("The connection pool is closed.") from error
         try:
             yield connection
         finally:

@@ -4,16 +4,17 @@ A role belongs to one schema of one database, because roles are shared by all da
 must not be one of another's. Rights are granted to the role only, never to a login, so that a later release can change them.
 """
 
-from typing import NoReturn
+import contextlib
+from collections.abc import Iterator
 
 import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
 from booking_cli.db import queries
-from booking_cli.db.connections import Connection, Row, transaction
+from booking_cli.db.connections import Connection, Row
 from booking_cli.db.error_translation import raise_translated
-from booking_cli.db.runner import IDLE_IN_TRANSACTION_SECONDS, search_path
+from booking_cli.db.transaction import transaction
 from booking_cli.domain.errors import DatabaseUnavailable, InUse, InvalidInput, NotFound
 from booking_cli.domain.models import Grant
 
@@ -32,58 +33,57 @@ def grant(connection: Connection, schema: str, kind: str, login: str | None) -> 
     Raises NotFound where the login does not exist, InUse and InvalidInput where the role's name is taken or too long, and
     DatabaseUnavailable where this login may not grant. Then nothing was changed. It can be run again.
     """
-    try:
-        with transaction(connection):
-            _begin(connection, schema)
-            return _grant(connection, schema, kind, login)
-    except psycopg.Error as error:
-        _raise_translated(error)
+    with _transaction(connection, schema):
+        found = _find(connection, kind, login)
+        role: str = found["role"]
+        if len(role.encode()) > LONGEST_NAME_BYTES:
+            raise InvalidInput(
+                f"The role's name would be {role}, which is longer than PostgreSQL's limit of {LONGEST_NAME_BYTES} bytes. "
+                "Give the database a shorter name."
+            )
+        if found["is_something_else"]:
+            raise InUse(
+                f"The role {role} exists already, and can log in or owns the book; it was not changed. "
+                f"Rename it, and grant it the {kind}'s rights with --to."
+            )
+        if login is not None and not found["can_login"]:
+            name = sql.Identifier(login).as_string(connection)
+            advice = f"The role of that name cannot log in; change that with: ALTER ROLE {name} LOGIN"
+            if found["can_login"] is None:
+                advice = f"Create it first: CREATE ROLE {name} LOGIN"
+            raise NotFound("login", login, advice)
+        if not found["is_there"]:
+            _run_or_explain(connection, "CREATE ROLE {}", role)
+        _grant_rights(connection, schema, kind, role)
+        if login is not None and not found["is_member"]:
+            inherits = " WITH INHERIT TRUE" if connection.info.server_version >= _MEMBERSHIPS_HAVE_OPTIONS else ""
+            _run_or_explain(connection, f"GRANT {{}} TO {{}}{inherits}", role, login)
+            if not _find(connection, kind, login)["is_member"]:
+                alter = sql.SQL("ALTER ROLE {} INHERIT").format(sql.Identifier(login)).as_string(connection)
+                raise InUse(f"{login} does not inherit the rights of its roles (NOINHERIT). Change that with: {alter}")
+        return Grant(role, kind, login)
 
 
 def refresh(connection: Connection, schema: str) -> None:
     """Grant the rights of this release to the roles that exist; for the end of a migration."""
+    with _transaction(connection, schema):
+        for kind in KINDS:
+            found = _find(connection, kind, None)
+            if found["is_there"] and not found["is_something_else"]:
+                _grant_rights(connection, schema, kind, found["role"])
+
+
+@contextlib.contextmanager
+def _transaction(connection: Connection, schema: str) -> Iterator[None]:
     try:
-        with transaction(connection):
-            _begin(connection, schema)
-            for kind in KINDS:
-                found = _find(connection, kind, None)
-                if found["is_there"] and not found["is_something_else"]:
-                    _grant_rights(connection, schema, kind, found["role"])
+        with transaction(connection, LONG_SECONDS, schema):
+            # Serializes runs and migrations: PostgreSQL fails when two transactions change one object's rights.
+            connection.execute("LOCK TABLE schema_migrations IN EXCLUSIVE MODE")
+            yield
+    except pg.InsufficientPrivilege as error:
+        raise _not_allowed(error.diag.message_primary or "permission denied") from error
     except psycopg.Error as error:
-        _raise_translated(error)
-
-
-def _grant(connection: Connection, schema: str, kind: str, login: str | None) -> Grant:
-    found = _find(connection, kind, login)
-    role: str = found["role"]
-    if len(role.encode()) > LONGEST_NAME_BYTES:
-        raise InvalidInput(
-            f"The role's name would be {role}, which is longer than PostgreSQL's limit of {LONGEST_NAME_BYTES} bytes. "
-            "Give the database a shorter name."
-        )
-    if found["is_something_else"]:
-        raise InUse(
-            f"The role {role} exists already, and can log in or owns the book; it was not changed. "
-            f"Rename it, and grant it the {kind}'s rights with --to."
-        )
-    if login is not None and not found["can_login"]:
-        raise _no_login(connection, login, there=found["can_login"] is not None)
-    if not found["is_there"]:
-        _run_or_explain(connection, sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
-    _grant_rights(connection, schema, kind, role)
-    if login is not None and not found["is_member"]:
-        _make_member(connection, kind, role, login)
-    return Grant(role, kind, login)
-
-
-def _begin(connection: Connection, schema: str) -> None:
-    # The lock serializes runs and migrations: PostgreSQL fails when two transactions change one object's rights.
-    connection.execute(
-        f"SET LOCAL search_path = {search_path(schema)}"
-        f"; SET LOCAL statement_timeout = '{LONG_SECONDS}s'"
-        f"; SET LOCAL idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'"
-        "; LOCK TABLE schema_migrations IN EXCLUSIVE MODE".encode()
-    )
+        raise_translated(error)
 
 
 def _find(connection: Connection, kind: str, login: str | None) -> Row:
@@ -110,18 +110,9 @@ def _grant_rights(connection: Connection, schema: str, kind: str, role: str) -> 
         raise _not_allowed(not_granted[-1])
 
 
-def _make_member(connection: Connection, kind: str, role: str, login: str) -> None:
-    text = "GRANT {} TO {}"
-    if connection.info.server_version >= _MEMBERSHIPS_HAVE_OPTIONS:
-        text += " WITH INHERIT TRUE"
-    _run_or_explain(connection, sql.SQL(text).format(sql.Identifier(role), sql.Identifier(login)))
-    if not _find(connection, kind, login)["is_member"]:
-        alter = sql.SQL("ALTER ROLE {} INHERIT").format(sql.Identifier(login)).as_string(connection)
-        raise InUse(f"{login} does not inherit the rights of its roles (NOINHERIT). Change that with: {alter}")
-
-
-def _run_or_explain(connection: Connection, statement: sql.Composed) -> None:
+def _run_or_explain(connection: Connection, text: str, *names: str) -> None:
     """Run a statement about roles; where it is not allowed, raises DatabaseUnavailable with the statement for a superuser."""
+    statement = sql.SQL(text).format(*map(sql.Identifier, names))
     try:
         connection.execute(statement)
     except pg.InsufficientPrivilege as error:
@@ -131,22 +122,7 @@ def _run_or_explain(connection: Connection, statement: sql.Composed) -> None:
         ) from error
 
 
-def _raise_translated(error: psycopg.Error) -> NoReturn:
-    if isinstance(error, pg.InsufficientPrivilege):
-        raise _not_allowed(error.diag.message_primary or "permission denied") from error
-    raise_translated(error)
-
-
 def _not_allowed(reason: str) -> DatabaseUnavailable:
     return DatabaseUnavailable(
         f"The database does not allow it: {reason}. Run it as the owner of the book's tables or as a superuser."
     )
-
-
-def _no_login(connection: Connection, login: str, *, there: bool) -> NotFound:
-    name = sql.Identifier(login).as_string(connection)
-    if there:
-        return NotFound(
-            "login", login, f"The role of that name cannot log in; change that with: ALTER ROLE {name} LOGIN"
-        )
-    return NotFound("login", login, f"Create it first: CREATE ROLE {name} LOGIN")

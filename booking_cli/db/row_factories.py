@@ -17,18 +17,16 @@ from booking_cli.domain.models import Booking, Doctor, HistoryEntry, Patient, Pa
 
 Model = TypeVar("Model", Booking, Doctor, HistoryEntry, Patient, PatientChange, Slot)
 T = TypeVar("T")
+_SOURCES = {"date": "starts_at", "time": "starts_at"}
 
 
 def _of_model(model: type[Model]) -> RowFactory[Model]:
     @functools.cache
     def row_maker(columns: tuple[str, ...]) -> RowMaker[Model]:
-        positions = {field: columns.index(field) for field in model._fields if field not in ("date", "time")}
+        in_order = itemgetter(*(columns.index(_SOURCES.get(field, field)) for field in model._fields))
         if "date" not in model._fields:
-            in_order = itemgetter(*positions.values())
             return lambda values: model._make(in_order(values))
-
-        date, time = (model._fields.index(field) for field in ("date", "time"))
-        in_order = itemgetter(*(positions.get(field, positions["starts_at"]) for field in model._fields))
+        date, time = (model._fields.index(field) for field in _SOURCES)
 
         def make(values: Sequence[Any]) -> Model:
             row = list(in_order(values))
@@ -47,8 +45,7 @@ def with_columns(model_row: RowFactory[T], *names: str) -> RowFactory[tuple[Any,
     """Return a row factory that makes a tuple: the model, and the values of the columns `names`."""
 
     def factory(cursor: Cursor[Any]) -> RowMaker[tuple[Any, ...]]:
-        make = model_row(cursor)
-        columns = _columns(cursor)
+        make, columns = model_row(cursor), _columns(cursor)
         positions = [columns.index(name) for name in names] if columns else []
         return lambda values: (make(values), *(values[position] for position in positions))
 

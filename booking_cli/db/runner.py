@@ -1,10 +1,8 @@
 """Runs every transaction: retry on serialization failure, reconnection, and resolution of ambiguous commits.
 
-Writes are SERIALIZABLE; so are short reads, READ ONLY. No session state is used: SET LOCAL in the first round trip of a
-transaction sets what it needs, so that it works behind a pooler in transaction mode.
-
-Where a connection breaks during COMMIT, the runner connects again, waits until the server has ended the transaction, and
-reads whether its changes are there, with the function `was_committed` of each write.
+Writes are SERIALIZABLE; so are short reads, READ ONLY. No session state is used, so that it works behind a pooler in
+transaction mode. Where a connection breaks during COMMIT, the runner connects again, waits until the server has ended the
+transaction, and reads whether its changes are there, with the function `was_committed` of each write.
 """
 
 import contextlib
@@ -22,31 +20,15 @@ from psycopg.rows import RowFactory
 
 from booking_cli import signals
 from booking_cli.db import transaction
-from booking_cli.db.connections import Connection, Server
-from booking_cli.db.error_translation import (
-    connection_lost,
-    first_line,
-    is_from_a_standby,
-    is_lost,
-    raise_translated,
-)
-from booking_cli.db.pool import ConnectionSource, Pool, SingleConnection
+from booking_cli.db.connections import Connection
+from booking_cli.db.error_translation import connection_lost, first_line, is_from_a_standby, is_lost, raise_translated
+from booking_cli.db.pool import Pool, Server, SingleConnection
 from booking_cli.db.transaction import AmbiguousCommit, Begin, Transaction, roll_back
-from booking_cli.domain.errors import (
-    BookingError,
-    Busy,
-    DatabaseUnavailable,
-    InterruptedInDoubt,
-    NotSetUp,
-    OutcomeUnknown,
-)
+from booking_cli.domain.errors import Busy, DatabaseUnavailable, InterruptedInDoubt, NotSetUp, OutcomeUnknown
 
 T = TypeVar("T")
 DEFAULT_SCHEMA = "booking"
 UTC = "UTC"
-# A client that stops between two statements must not hold its locks for long.
-IDLE_IN_TRANSACTION_SECONDS = 60
-
 # Longer lists are streamed.
 LONGEST_READ = 2000
 # A person may read a long list slowly.
@@ -62,11 +44,6 @@ MAX_AMBIGUOUS_COMMITS = 10
 FIRST_BACKOFF_SECONDS = 0.005
 LONGEST_BACKOFF_SECONDS = 0.5
 
-_TOO_MANY_RETRIES = (
-    "Too many changes are made at the same time. The transaction was tried {} times, and nothing was changed; "
-    "please try again."
-)
-
 log = logging.getLogger("booking.database")
 
 
@@ -80,8 +57,8 @@ class Database:
         self.schema = schema
         # The time zone of the instants that statements return. The session sets the clinic's.
         self.timezone = UTC
-        self._timeout_ms = max(1, round(statement_timeout * 1000))
-        self._connections: ConnectionSource = Pool(server, pool_size) if pool_size else SingleConnection(server)
+        self._statement_timeout = statement_timeout
+        self._connections = Pool(server, pool_size) if pool_size else SingleConnection(server)
         self._read_level = "SERIALIZABLE"
 
     def __enter__(self) -> Self:
@@ -94,20 +71,16 @@ class Database:
         """Close the connections."""
         self._connections.close()
 
-    def read(self, work: Callable[[Transaction], T], *, timeout_seconds: float | None = None) -> T:
+    def read(self, work: Callable[[Transaction], T], *, timeout_seconds: float = 0) -> T:
         """Run `work` in a READ ONLY transaction, on one snapshot, and return what it returns."""
-
-        def attempt(connection: Connection) -> T:
-            return transaction.read(connection, self._begin(f"{self._read_level} READ ONLY", timeout_seconds), work)
-
         try:
-            return self._run(attempt)
+            return self._read(f"{self._read_level} READ ONLY", work, timeout_seconds=timeout_seconds)
         except DatabaseUnavailable as error:
             # A hot standby refuses SERIALIZABLE.
             if self._read_level == "REPEATABLE READ" or not isinstance(error.__cause__, pg.FeatureNotSupported):
                 raise
             self._read_level = "REPEATABLE READ"
-            return self._run(attempt)
+            return self.read(work, timeout_seconds=timeout_seconds)
 
     def read_after_sync_replication(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` as `read` does, and return when a synchronous standby, if there is one, has what it saw.
@@ -120,8 +93,7 @@ class Database:
             tx.one("db.write_to_log")
             return work(tx)
 
-        begin = self._begin("SERIALIZABLE READ WRITE")
-        return self._run(lambda connection: transaction.read(connection, begin, write_and_read), reconnects=True)
+        return self._read("SERIALIZABLE READ WRITE", write_and_read, reconnects=True)
 
     def list(self, name: str, parameters: Mapping[str, object], limit: int, rows: RowFactory[T]) -> Iterable[T]:
         """Return the rows of a statement that returns up to `limit` + 1 rows; many rows are streamed."""
@@ -137,7 +109,7 @@ class Database:
         """
         begin = self._begin("REPEATABLE READ READ ONLY", STREAM_SECONDS)
         try:
-            with self.connection() as connection, _closed_if_lost(connection):
+            with self.connection() as connection:
                 try:
                     yield from Transaction(connection, begin).stream(name, parameters, rows)
                 finally:
@@ -152,7 +124,7 @@ class Database:
         *,
         was_committed: Callable[[Transaction, T], bool],
         request_id: str | None = None,
-        timeout_seconds: float | None = None,
+        timeout_seconds: float = 0,
     ) -> T:
         """Run `work` in a SERIALIZABLE transaction, retry it on serialization failure, and return what it returns.
 
@@ -180,9 +152,22 @@ class Database:
             raise
         raise Busy("The connection to the database breaks during every COMMIT. Nothing was changed; please try again.")
 
-    def connection(self) -> contextlib.AbstractContextManager[Connection]:
-        """Acquire a connection outside any transaction."""
-        return self._connections.acquire()
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Acquire a connection outside any transaction; raises DatabaseUnavailable and Busy."""
+        with self._connections.acquire() as connection:
+            try:
+                yield connection
+            except psycopg.Error as error:
+                if is_lost(error, connection):
+                    connection.close()  # also where it still looks open
+                raise
+
+    def _read(
+        self, mode: str, work: Callable[[Transaction], T], *, timeout_seconds: float = 0, reconnects: bool = False
+    ) -> T:
+        begin = self._begin(mode, timeout_seconds)
+        return self._run(lambda connection: transaction.read(connection, begin, work), reconnects=reconnects)
 
     def _run(self, attempt: Callable[[Connection], T], *, reconnects: bool = False) -> T:
         """Run an attempt at a transaction until it succeeds or the limits are reached.
@@ -191,24 +176,25 @@ class Database:
         """
         failing_since = None
         for number in itertools.count(1):
-            failure: BookingError
+            failure: Busy | DatabaseUnavailable
+            longest_seconds, most_attempts = RECONNECT_SECONDS, math.inf
             try:
-                with self.connection() as connection, _closed_if_lost(connection):
+                with self.connection() as connection:
                     return attempt(connection)
             except (pg.SerializationFailure, pg.DeadlockDetected) as error:
-                failure, reason = Busy(_TOO_MANY_RETRIES.format(number)), first_line(error)
-                longest_seconds, most_attempts = MAX_SECONDS, float(MAX_ATTEMPTS)
+                failure = Busy(
+                    f"Too many changes are made at the same time. Nothing was changed in {number} attempts; please try again."
+                )
+                reason, longest_seconds, most_attempts = first_line(error), MAX_SECONDS, MAX_ATTEMPTS
             except psycopg.Error as error:
-                reconnects = reconnects or is_lost(error, connection)
-                if not reconnects or not (is_lost(error, connection) or is_from_a_standby(error)):
+                if not is_lost(error, connection) and not (reconnects and is_from_a_standby(error)):
                     raise_translated(error)
                 failure, reason = connection_lost(error), first_line(error)
-                longest_seconds, most_attempts = RECONNECT_SECONDS, math.inf
+                reconnects = True
             except (DatabaseUnavailable, Busy) as error:
                 if not reconnects:
                     raise
-                failure, reason = error, str(error)
-                longest_seconds, most_attempts = RECONNECT_SECONDS, math.inf
+                failure, reason = error, first_line(error)
 
             # Counted from the first failure: the attempt that broke may have taken long.
             failing_since = failing_since or time.monotonic()
@@ -238,25 +224,20 @@ class Database:
 
     def _has_ended(self, transaction_id: str) -> bool:
         """Return whether a transaction is no longer in progress; how it ended is not asked."""
-
-        def is_over(tx: Transaction) -> bool:
-            row = tx.one("db.transaction_status", {"id": transaction_id})
-            return row is None or row["status"] != "in progress"
-
-        begin = self._begin("SERIALIZABLE READ ONLY")
+        parameters = {"id": transaction_id}
         try:
-            return self._run(lambda connection: transaction.read(connection, begin, is_over), reconnects=True)
+            row = self._read(
+                "SERIALIZABLE READ ONLY", lambda tx: tx.one("db.transaction_status", parameters), reconnects=True
+            )
         except pg.InvalidParameterValue:
             return True  # "is in the future": after a crash, or on a standby, the server does not have the number
+        return row is None or row["status"] != "in progress"
 
-    def _begin(self, mode: str, timeout_seconds: float | None = None) -> Begin:
-        timeout_ms = max(self._timeout_ms, round((timeout_seconds or 0) * 1000))
+    def _begin(self, mode: str, timeout_seconds: float = 0) -> Begin:
+        timeout_seconds = max(self._statement_timeout, timeout_seconds)
         statements = (
-            f"BEGIN ISOLATION LEVEL {mode}"
-            f"; SET LOCAL search_path = {search_path(self.schema)}"
-            f"; SET LOCAL timezone = '{self.timezone}'"
-            f"; SET LOCAL statement_timeout = {timeout_ms}"
-            f"; SET LOCAL idle_in_transaction_session_timeout = {round(IDLE_IN_TRANSACTION_SECONDS * 1000)}"
+            f"BEGIN ISOLATION LEVEL {mode}; SET LOCAL timezone = '{self.timezone}'"
+            f"; {transaction.settings(timeout_seconds, self.schema)}"
         )
         if mode.endswith("READ WRITE"):
             # A sequential scan takes a predicate lock on the whole table, so writes use indexes. The transaction's number is
@@ -277,25 +258,6 @@ class OpenTransaction(Database):
 
     read_after_sync_replication = read
     write = read
-
-
-def search_path(schema: str) -> str:
-    """Return the value of search_path for a clinic's schema.
-
-    Temporary tables come last. Unless pg_temp is named it comes first, and a pooled session may hold tables of other clients.
-    """
-    return f'"{schema}", pg_temp'
-
-
-@contextlib.contextmanager
-def _closed_if_lost(connection: Connection) -> Iterator[None]:
-    """Close a connection that broke, even where it still looks open."""
-    try:
-        yield
-    except psycopg.Error as error:
-        if is_lost(error, connection):
-            connection.close()
-        raise
 
 
 def _backoff(attempt: int) -> float:

@@ -19,6 +19,8 @@ _NONE: Parameters = {}
 
 # How many rows of a long list are fetched at a time.
 STREAM_CHUNK = 500
+# A client that stops between two statements must not hold its locks for long.
+IDLE_IN_TRANSACTION_SECONDS = 60
 
 
 class Begin(NamedTuple):
@@ -91,11 +93,7 @@ class Transaction:
 
 
 class Rollback(Exception):
-    """Raised by the work of a write to roll back, which waits for no disk, and to return `result`."""
-
-    def __init__(self, result: Any) -> None:
-        super().__init__()
-        self.result = result
+    """Raised by the work of a write to roll back, which waits for no disk, and to return the exception's argument."""
 
 
 class AmbiguousCommit(Exception):
@@ -122,7 +120,7 @@ def write(connection: Connection, begin: Begin, work: Callable[[Transaction], T]
             tx = Transaction(connection, begin)
             result = work(tx)
     except Rollback as rollback:
-        unchanged: T = rollback.result
+        unchanged: T = rollback.args[0]
         return unchanged
     signals.commit_started()
     try:
@@ -135,6 +133,30 @@ def write(connection: Connection, begin: Begin, work: Callable[[Transaction], T]
         raise
     signals.commit_ended(committed=True)
     return result
+
+
+@contextlib.contextmanager
+def transaction(connection: Connection, timeout_seconds: float, *schemas: str) -> Iterator[None]:
+    """Run a block in a transaction outside the runner, with Ctrl-C deferred during COMMIT; raises psycopg's errors."""
+    signals.deliver_sigint()
+    with connection.transaction():
+        connection.execute(settings(timeout_seconds, *schemas).encode())
+        yield
+        signals.commit_started()
+    signals.commit_ended(committed=True)
+
+
+def settings(timeout_seconds: float, *schemas: str) -> str:
+    """Return the statements that set the search path and the timeouts of one transaction.
+
+    Temporary tables come last. Unless pg_temp is named it comes first, and a pooled session may hold tables of other clients.
+    """
+    path = ", ".join(f'"{schema}"' for schema in (*schemas, "pg_temp"))
+    return (
+        f"SET LOCAL search_path = {path}"
+        f"; SET LOCAL statement_timeout = {max(1, round(timeout_seconds * 1000))}"
+        f"; SET LOCAL idle_in_transaction_session_timeout = {round(IDLE_IN_TRANSACTION_SECONDS * 1000)}"
+    )
 
 
 @contextlib.contextmanager

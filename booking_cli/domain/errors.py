@@ -15,7 +15,8 @@ class BookingError(Exception):
     exit_status = 1
 
     def __init_subclass__(cls) -> None:
-        if "code" not in cls.__dict__:
+        # A type of another module has the code of its base.
+        if "code" not in cls.__dict__ and cls.__module__ == __name__:
             cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
 from booking_cli.domain.errors import InvalidInput
@@ -19,6 +20,7 @@ _QUOTED_LENGTH = 60
 _LONGEST_EMAIL = 254
 # Shorter digits are more likely the number of a record.
 _SHORTEST_PHONE = 7
+_is_number = re.compile("[0-9]+").fullmatch
 
 
 def quote(text: str) -> str:
@@ -59,14 +61,18 @@ class PatientKey(NamedTuple):
         return self.email or self.phone or str(self.id)
 
 
-def parse_id(text: str) -> int:
-    """Parse the number of a record: 1 to 2^63 - 1."""
-    value = _whole_number(text)
-    if value is None or value < 1:
-        raise InvalidInput(f"{quote(text)} is not the number of a record; such a number looks like 42.")
-    if value > MAX_BIGINT:
-        raise InvalidInput(f"{quote(text)} is larger than any number of a record.")
-    return value
+def _parse_number(text: str, most: int, problem: str, least: int = 1) -> int:
+    text = text.strip()
+    # No bound has 30 digits; int() raises another error for texts of many thousand digits.
+    if not re.fullmatch("[0-9]{1,30}", text) or not least <= int(text) <= most:
+        raise InvalidInput(f"{quote(text)} is not {problem}")
+    return int(text)
+
+
+parse_id = partial(_parse_number, most=MAX_BIGINT, problem="the number of a record; such a number looks like 42.")
+parse_count = partial(_parse_number, most=MAX_BIGINT - 1, problem="a whole number from 1 up.")
+parse_version = partial(_parse_number, most=2**31 - 1, problem="a version; a version is a whole number from 1 up.")
+parse_slot_minutes = partial(_parse_number, least=5, most=480, problem="a length for a slot; use 5 to 480 minutes.")
 
 
 def parse_doctor(text: str) -> DoctorKey:
@@ -74,7 +80,7 @@ def parse_doctor(text: str) -> DoctorKey:
     text = text.strip()
     if "@" in text:
         return DoctorKey(email=parse_email(text))
-    if _whole_number(text) is None:
+    if not _is_number(text):
         raise InvalidInput(
             f"{quote(text)} is neither a doctor's number nor an email address; see 'booking doctors list'."
         )
@@ -87,7 +93,7 @@ def parse_patient(text: str) -> PatientKey:
     if "@" in text:
         return PatientKey(email=parse_email(text))
     phone = parse_phone(text) if len(re.sub("[^0-9]", "", text)) >= _SHORTEST_PHONE else None
-    if _whole_number(text) is not None and not (phone and text.startswith("0")):
+    if _is_number(text) and not (phone and text.startswith("0")):
         return PatientKey(id=parse_id(text), phone=phone)
     if phone is None:
         raise InvalidInput(
@@ -100,7 +106,7 @@ def parse_patient(text: str) -> PatientKey:
 def parse_booking(text: str) -> BookingKey:
     """Parse a booking's number or reference; a misheard reference is refused."""
     text = text.strip()
-    if re.fullmatch("[0-9]+", text):
+    if _is_number(text):
         return BookingKey(id=parse_id(text))
     reference = parse_reference(text)
     if reference is None:
@@ -109,21 +115,6 @@ def parse_booking(text: str) -> BookingKey:
             "a reference looks like K7QF-2M9T, and its last character checks the others."
         )
     return BookingKey(reference=reference)
-
-
-def _number_parser(least: int, most: int, problem: str) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        value = _whole_number(text)
-        if value is None or not least <= value <= most:
-            raise InvalidInput(f"{quote(text)} {problem}")
-        return value
-
-    return parse
-
-
-parse_count = _number_parser(1, MAX_BIGINT - 1, "is not a whole number from 1 up.")
-parse_version = _number_parser(1, 2**31 - 1, "is not a version; a version is a whole number from 1 up.")
-parse_slot_minutes = _number_parser(5, 480, "is not a length for a slot; use 5 to 480 minutes.")
 
 
 def parse_hold_minutes(text: str) -> Decimal:
@@ -154,17 +145,13 @@ def parse_text(text: str, what: str, longest: int) -> str:
     return text
 
 
-def _text_parser(what: str, longest: int) -> Callable[[str], str]:
-    return lambda text: parse_text(text, what, longest)
-
-
-parse_name = _text_parser("A name", 200)
-parse_specialization = _text_parser("A specialization", 200)
-parse_reason = _text_parser("A reason", 500)
-parse_note = _text_parser("A note", 500)
-parse_request_id = _text_parser("A request id", 200)
-parse_search = _text_parser("A search text", 200)
-parse_login = _text_parser("The name of a login", 63)
+parse_name = partial(parse_text, what="A name", longest=200)
+parse_specialization = partial(parse_text, what="A specialization", longest=200)
+parse_reason = partial(parse_text, what="A reason", longest=500)
+parse_note = partial(parse_text, what="A note", longest=500)
+parse_request_id = partial(parse_text, what="A request id", longest=200)
+parse_search = partial(parse_text, what="A search text", longest=200)
+parse_login = partial(parse_text, what="The name of a login", longest=63)
 
 
 def parse_phone(text: str) -> str:
@@ -200,9 +187,3 @@ def parse_email(text: str) -> str:
     if "." not in address.domain:
         raise InvalidInput(f"{quote(text)} is not an email address: the part after the @-sign has no dot.")
     return address.normalized
-
-
-def _whole_number(text: str) -> int | None:
-    # No bound has 30 digits; int() raises another error for texts of many thousand digits.
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 30 else None

@@ -5,9 +5,10 @@ any more, because a line is too long or a quote is not closed, is not read furth
 """
 
 import csv
+import itertools
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, NoReturn
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
 
 from booking_cli.domain.errors import InvalidInput
 from booking_cli.domain.validation import quote
@@ -20,66 +21,69 @@ _COLUMNS = REQUIRED + OPTIONAL
 _KNOWN = f"{', '.join(REQUIRED)}, and optionally {', '.join(OPTIONAL)}"
 
 
-def read(file: BinaryIO, options: ImportOptions) -> Iterator[ImportRow]:
-    """Return the rows of a file; raises InvalidInput for a wrong header at once, and Unreadable later."""
-    lines = _Lines(file)
-    first = lines.skip_blank()
-    if first.startswith(b"["):
-        raise InvalidInput("This is a JSON array; use NDJSON, with an object on each line, or CSV.")
-    if first.startswith(b"{"):
-        return _json_rows(lines, options)
-    csv.field_size_limit(LONGEST_BYTES)
-    reader = csv.reader(lines.as_text(), strict=True)
-    return _csv_rows(lines, reader, _header(reader), options) if first else iter(())
-
-
 class Unreadable(InvalidInput):
     """The rest of the file cannot be read."""
 
 
-class _Lines:
-    """The lines of a file; `number` is that of the last one."""
+def read(file: BinaryIO, options: ImportOptions) -> Iterator[ImportRow]:
+    """Return the rows of a file; raises InvalidInput for a wrong header at once, and Unreadable later."""
+    lines = _lines(file)
+    number, first = next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (1, b""))
+    lines = itertools.chain([first], lines)
+    match first.lstrip()[:1]:
+        case b"":
+            return iter(())
+        case b"[":
+            raise InvalidInput("This is a JSON array; use NDJSON, with an object on each line, or CSV.")
+        case b"{":
+            return _json_rows(enumerate(lines, start=number), options)
+    csv.field_size_limit(LONGEST_BYTES)
+    # Invalid UTF-8 becomes surrogates, which every field's parser rejects.
+    text = (line.decode("utf-8", "surrogateescape") for line in lines)
+    return _csv_rows(text, number - 1, options)
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._next: bytes | None = None
-        self.number = 0
 
-    def skip_blank(self) -> bytes:
-        """Skip a byte order mark and blank lines; return the next line without leading spaces, empty at the end."""
-        line = self._read().removeprefix(_BOM)
-        while line and not line.strip():
-            self.number += 1
-            line = self._read()
-        self._next = line
-        return line.lstrip()
-
-    def __iter__(self) -> Iterator[bytes]:
-        while True:
-            line, self._next = self._read() if self._next is None else self._next, None
-            if not line:
-                return
-            self.number += 1
-            yield line
-
-    def as_text(self) -> Iterator[str]:
-        """Yield the lines as text. Invalid UTF-8 becomes surrogates, which every field's parser rejects."""
-        return (line.decode("utf-8", "surrogateescape") for line in self)
-
-    def _read(self) -> bytes:
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    for number in itertools.count(1):
         try:
-            line = self._file.readline(LONGEST_BYTES + 1)
+            line = file.readline(LONGEST_BYTES + 1)
         except OSError as error:
-            raise Unreadable(f"Reading the file failed after line {self.number}: {error.strerror}.") from None
+            raise Unreadable(f"Reading the file failed after line {number - 1}: {error.strerror}.") from None
         if len(line) > LONGEST_BYTES:
-            raise Unreadable(
-                f"Line {self.number + 1} is longer than {LONGEST_BYTES} bytes; it and later lines were not booked."
-            )
-        return line
+            raise Unreadable(f"Line {number} is longer than {LONGEST_BYTES} bytes; it and later lines were not booked.")
+        if not line:
+            return
+        yield line.removeprefix(_BOM) if number == 1 else line
 
 
-def _header(reader: "Iterator[list[str]]") -> list[str]:
-    """Return the column names of a CSV file; raises InvalidInput where they are wrong."""
+def _csv_rows(text: Iterator[str], skipped: int, options: ImportOptions) -> Iterator[ImportRow]:
+    """Return the rows after the header, which is read at once; `skipped` lines came before it."""
+    reader = csv.reader(text, strict=True)
+    columns = _header(reader)
+
+    def rows() -> Iterator[ImportRow]:
+        while True:
+            number = skipped + reader.line_num + 1
+            try:
+                fields = next(reader, None)
+            except csv.Error as error:
+                unclosed = skipped + reader.line_num > number or "end of data" in str(error)
+                problem = "a quote is not closed" if unclosed else str(error)
+                raise Unreadable(
+                    f"The row on line {number} is not valid CSV: {problem}. It and later rows were not booked."
+                ) from None
+            if fields is None:
+                return
+            if len(fields) == len(columns):
+                yield parse_row(number, dict(zip(columns, fields, strict=True)), options)
+            elif len(fields) > 1 or "".join(fields).strip():
+                problem = f"This row has {len(fields)} fields, but the header has {len(columns)}."
+                yield ImportRow(number, None, problem)
+
+    return rows()
+
+
+def _header(reader: Iterator[list[str]]) -> list[str]:
     try:
         names = [name.strip() for name in next(reader)]
     except csv.Error:
@@ -97,57 +101,17 @@ def _header(reader: "Iterator[list[str]]") -> list[str]:
     return names
 
 
-def _csv_rows(
-    lines: _Lines, reader: "Iterator[list[str]]", columns: Sequence[str], options: ImportOptions
-) -> Iterator[ImportRow]:
-    # Columns that the file lacks are read from an additional, empty field.
-    slot, name, email, phone, confirm, request = (
-        columns.index(column) if column in columns else len(columns) for column in _COLUMNS
-    )
-    while True:
-        number = lines.number + 1
-        try:
-            fields = next(reader)
-            if len(fields) < 2 and not "".join(fields).strip():
-                continue
-            if len(fields) != len(columns):
-                raise InvalidInput(f"This row has {len(fields)} fields, but the header has {len(columns)}.")
-            fields.append("")
-            yield parse_row(
-                number,
-                fields[slot],
-                fields[name],
-                fields[email],
-                fields[phone],
-                fields[confirm],
-                fields[request],
-                options,
-            )
-        except StopIteration:
-            return
-        except Unreadable:
-            raise
-        except InvalidInput as error:
-            yield ImportRow(number, None, str(error))
-        except csv.Error as error:
-            unclosed = lines.number > number or "end of data" in str(error)
-            problem = "a quote is not closed" if unclosed else str(error)
-            raise Unreadable(
-                f"The row on line {number} is not valid CSV: {problem}. It and later rows were not booked."
-            ) from None
-
-
-def _json_rows(lines: _Lines, options: ImportOptions) -> Iterator[ImportRow]:
-    decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_reject_constant)
-    for line in lines:
+def _json_rows(lines: Iterable[tuple[int, bytes]], options: ImportOptions) -> Iterator[ImportRow]:
+    decoder = json.JSONDecoder(object_pairs_hook=_object)
+    for number, line in lines:
         if line.strip():
             try:
-                yield _json_row(lines.number, decoder, line, options)
+                yield parse_row(number, _json_fields(decoder, line), options)
             except InvalidInput as error:
-                yield ImportRow(lines.number, None, str(error))
+                yield ImportRow(number, None, str(error))
 
 
-def _json_row(number: int, decoder: json.JSONDecoder, line: bytes, options: ImportOptions) -> ImportRow:
+def _json_fields(decoder: json.JSONDecoder, line: bytes) -> Mapping[str, str]:
     try:
         given = decoder.decode(line.decode("utf-8"))
     except UnicodeDecodeError:
@@ -162,22 +126,19 @@ def _json_row(number: int, decoder: json.JSONDecoder, line: bytes, options: Impo
         raise InvalidInput(f"{quote(unknown[0])} is not a field; the fields are {', '.join(_COLUMNS)}.")
     if missing := [name for name in REQUIRED if given.get(name) is None]:
         raise InvalidInput(f"The field {missing[0]} is missing.")
-    if type(given["slot_id"]) is int:
-        given["slot_id"] = str(given["slot_id"])
-    if isinstance(given.get("confirm"), bool):
-        given["confirm"] = "yes" if given["confirm"] else "no"
-    slot_id, name, email, phone, confirm, request_id = (_text(given, column) for column in _COLUMNS)
-    return parse_row(number, slot_id, name, email, phone, confirm, request_id, options)
+    return {name: _text(name, value) for name, value in given.items() if value is not None}
 
 
-def _text(given: dict[str, Any], name: str) -> str:
-    value = given.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        kinds = {"slot_id": "a number", "confirm": "true or false"}
-        raise InvalidInput(f"The field {name} must be {kinds.get(name, 'a string')}.")
-    return value
+def _text(name: str, value: object) -> str:
+    match name, value:
+        case _, str():
+            return value
+        case "confirm", bool():
+            return "yes" if value else "no"
+        case "slot_id", int() if not isinstance(value, bool):
+            return str(value)
+    kinds = {"slot_id": "a number", "confirm": "true or false"}
+    raise InvalidInput(f"The field {name} must be {kinds.get(name, 'a string')}.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -185,7 +146,3 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise InvalidInput("This line has a field twice.")
     return found
-
-
-def _reject_constant(name: str) -> NoReturn:
-    raise InvalidInput(f"{name} is not a number in JSON.")

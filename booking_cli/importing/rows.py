@@ -1,5 +1,6 @@
 """The rows of an import file of bookings."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -32,38 +33,28 @@ class ImportRow(NamedTuple):
     problem: str | None = None
 
 
-def parse_row(
-    line: int,
-    slot_id: str,
-    name: str,
-    email: str,
-    phone: str,
-    confirm: str,
-    request_id: str,
-    options: ImportOptions,
-) -> ImportRow:
-    """Parse the fields of a row; optional ones may be empty. Raises InvalidInput."""
-    if not email.strip() and not phone.strip():
-        raise InvalidInput("A patient needs an email address or a phone number.")
-    key = request_id.strip()
-    confirmed = _parse_confirm(confirm, options.confirm)
-    request = BookingRequest(
-        slot_id=parse_id(slot_id),
-        patient_id=None,
-        name=parse_name(name),
-        email=parse_email(email) if email.strip() else None,
-        phone=parse_phone(phone) if phone.strip() else None,
-        hold_minutes=None if confirmed else options.hold_minutes,
-        request_id=parse_request_id(key) if key else f"{options.key_prefix}-{line}",
-        may_be_replay=bool(key),
-        allow_overlap=options.allow_overlap,
-    )
+def parse_row(line: int, fields: Mapping[str, str], options: ImportOptions) -> ImportRow:
+    """Parse the fields of a row, by the names of their columns; optional ones may be empty."""
+    email, phone, confirm, key = (fields.get(column, "").strip() for column in OPTIONAL)
+    try:
+        if not email and not phone:
+            raise InvalidInput("A patient needs an email address or a phone number.")
+        confirmed = _YES_OR_NO.get(confirm.lower(), options.confirm)
+        if confirm and confirm.lower() not in _YES_OR_NO:
+            raise InvalidInput(
+                f"{quote(confirm)} does not say whether to confirm; use true or false, yes or no, 1 or 0."
+            )
+        request = BookingRequest(
+            slot_id=parse_id(fields["slot_id"]),
+            patient_id=None,
+            name=parse_name(fields["name"]),
+            email=parse_email(email) if email else None,
+            phone=parse_phone(phone) if phone else None,
+            hold_minutes=None if confirmed else options.hold_minutes,
+            request_id=parse_request_id(key) if key else f"{options.key_prefix}-{line}",
+            may_be_replay=bool(key),
+            allow_overlap=options.allow_overlap,
+        )
+    except InvalidInput as error:
+        return ImportRow(line, None, str(error))
     return ImportRow(line, request)
-
-
-def _parse_confirm(text: str, default: bool) -> bool:
-    if not (word := text.strip().lower()):
-        return default
-    if word not in _YES_OR_NO:
-        raise InvalidInput(f"{quote(text)} does not say whether to confirm; use true or false, yes or no, 1 or 0.")
-    return _YES_OR_NO[word]

@@ -26,10 +26,8 @@ def _field(value: Any) -> str:
     match value:
         case None:
             return ""
-        case bool():
-            return "true" if value else "false"
         case int():
-            return str(value)
+            return str(value).lower()  # also true and false
         case str():
             text = visible(value)
         case list():

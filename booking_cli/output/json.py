@@ -4,17 +4,11 @@ Written in ASCII: the same under every locale, and without characters that contr
 """
 
 import datetime as dt
-import functools
 import json
 import sys
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
-
-
-def write_one(record: Any) -> None:
-    """Write one record as an object."""
-    sys.stdout.write(dumps(record) + "\n")
 
 
 def write_lines(records: Iterable[Any]) -> None:
@@ -23,20 +17,13 @@ def write_lines(records: Iterable[Any]) -> None:
         sys.stdout.write(dumps(record) + "\n")
 
 
-def write_array(records: Iterable[Any], *, closed_on_error: bool) -> None:
-    """Write an array, with an object on each line.
-
-    `closed_on_error` is whether the array is complete when `records` raises an error.
-    """
-    before, is_complete = "[", closed_on_error
-    try:
-        for record in records:
-            sys.stdout.write(f"{before}\n  {dumps(record)}")
-            before = ","
-        is_complete = True
-    finally:
-        if is_complete:
-            sys.stdout.write("[]\n" if before == "[" else "\n]\n")
+def write_array(records: Iterable[Any]) -> None:
+    """Write an array, with an object on each line; it stays incomplete if `records` raises an error."""
+    before = "["
+    for record in records:
+        sys.stdout.write(f"{before}\n  {dumps(record)}")
+        before = ","
+    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
 
 
 def dumps(value: Any) -> str:
@@ -60,20 +47,10 @@ def _objects(value: Any) -> Any:
     """Return `value` with a dictionary for each named tuple, which the encoder would write as an array."""
     if isinstance(value, list):
         return [_objects(item) for item in value]
-    kind: type = type(value)
-    names = getattr(kind, "_fields", None)
+    names = getattr(value, "_fields", None)
     if names is None:
         return value
-    fields: dict[str, Any] = dict(zip(names, value, strict=True))
-    for name in _lists_of(kind):
-        fields[name] = _objects(fields[name])
-    return fields
-
-
-@functools.cache
-def _lists_of(kind: type) -> list[str]:
-    """Return the names of the fields that are lists."""
-    return [name for name, hint in kind.__annotations__.items() if getattr(hint, "__origin__", None) is list]
+    return {name: _objects(item) if isinstance(item, list) else item for name, item in zip(names, value, strict=True)}
 
 
 # Creating an encoder takes longer than encoding a record.

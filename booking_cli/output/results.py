@@ -1,6 +1,6 @@
 """What a command returns to be shown."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -17,8 +17,8 @@ class Format(StrEnum):
 class Many(NamedTuple):
     """Records of one model; `rows` may have one more than `limit`, to show that there are more.
 
-    `rows` can raise the error with which the command ends; `failure` is one that is known before. With `has_changes` the rows
-    report changes, so that a reader who closes the pipe too early is an error.
+    `failure` returns the error with which the command ends after the rows were shown. With `has_changes` the rows report
+    changes, so that a reader who closes the pipe too early is an error.
     """
 
     model: type
@@ -26,21 +26,22 @@ class Many(NamedTuple):
     noun: str
     zone: str | None = None
     limit: int | None = None
-    failure: Exception | None = None
+    failure: Callable[[], Exception | None] = lambda: None
     has_changes: bool = False
 
 
 class One(NamedTuple):
     """One record. In a table, `headline` comes first; then the details, or `many`, or with `details=False` nothing.
 
-    `failure` is the error with which the command ends after it was shown.
+    `failure` and `has_changes` are those of `Many`.
     """
 
     record: Any
     headline: str = ""
     details: bool = True
     many: Many | None = None
-    failure: Exception | None = None
+    failure: Callable[[], Exception | None] = lambda: None
+    has_changes: bool = False
 
 
 Result = One | Many

@@ -2,6 +2,7 @@
 
 import unicodedata
 
+_CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 # Joiners, which some languages and emoji need.
 _HARMLESS = "\u200c\u200d"
 
@@ -13,12 +14,7 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(_escaped(c) if _is_control(c) else c for c in text)
-
-
-def _is_control(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in _HARMLESS
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in _CONTROLS and c not in _HARMLESS else c
+        for c in text
+    )

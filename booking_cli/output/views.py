@@ -4,12 +4,18 @@ A state is always shown as a word, and never by colour alone.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from booking_cli.domain import models
 
-STATE_COLORS = {
+# The name of a field, or a function of the record.
+Source = str | Callable[[Any], str]
+
+# The headings of columns that are not wrapped.
+UNBROKEN = {"Date", "When", "Reference"}
+_STATES = {"State", "Status", "From", "To"}
+_COLORS = {
     "free": "green",
     "held": "yellow",
     "booked": "cyan",
@@ -19,57 +25,36 @@ STATE_COLORS = {
     "FAILED": "red",
     "inactive": "yellow",
 }
-# The name of a field, or a function of the record.
-Source = str | Callable[[Any], str]
 
 
-class Column(NamedTuple):
-    """A column: its heading and text, whether long text is wrapped, and whether it is a state."""
-
-    heading: str
-    source: Source
-    breaks: bool = False
-    right: bool = False
-    is_state: bool = False
-
-    def text(self, record: Any) -> str:
-        """Return the text of a record in this column."""
-        return _text(record, self.source)
-
-
-def columns(model: type) -> list[Column]:
-    """Return the columns of a table of one model."""
-    return _COLUMNS[model]
+def color(heading: str, text: str) -> str:
+    """Return the colour of a state, or an empty string."""
+    return _COLORS.get(text.partition(",")[0], "") if heading in _STATES else ""
 
 
 def details(record: Any) -> list[tuple[str, str]]:
     """Return the labels and texts of one record, without empty ones."""
-    sources = _DETAILS.get(type(record)) or {name.replace("_", " ").capitalize(): name for name in type(record)._fields}
-    lines = [(label, _text(record, source)) for label, source in sources.items()]
+    model = type(record)
+    sources = _DETAILS.get(model) or {name.replace("_", " ").capitalize(): name for name in model._fields}
+    lines = [(label, text(record, source)) for label, source in sources.items()]
     if isinstance(record, models.PatientDetails):
         lines += [*_bookings("Coming", record.coming), *_bookings("Past", record.past)]
-    return [(label, text) for label, text in lines if text]
+    return [(label, shown) for label, shown in lines if shown]
 
 
-def day(date: dt.date) -> str:
-    """Return a date with its weekday."""
-    return f"{date:%a %Y-%m-%d}"
-
-
-def _text(record: Any, source: Source) -> str:
+def text(record: Any, source: Source) -> str:
+    """Return a field of a record as text."""
     return _plain(getattr(record, source)) if isinstance(source, str) else source(record)
 
 
 def _plain(value: Any) -> str:
     match value:
-        case None | []:
+        case None:
             return ""
-        case bool():
-            return "yes" if value else "no"
         case dt.datetime():
             return f"{value:%Y-%m-%d %H:%M:%S}"
         case dt.date():
-            return day(value)
+            return f"{value:%a %Y-%m-%d}"
         case dt.time():
             return f"{value:%H:%M}"
         case _:
@@ -77,15 +62,11 @@ def _plain(value: Any) -> str:
 
 
 def _period(record: models.Slot | models.Booking) -> str:
-    return f"{day(record.date)} {record.time:%H:%M}, {record.minutes} minutes ({record.starts_at.tzinfo})"
+    return f"{_plain(record.date)} {_plain(record.time)}, {record.minutes} minutes ({record.starts_at.tzinfo})"
 
 
 def _doctor(record: models.Slot | models.Booking) -> str:
     return f"{record.doctor_name}, {record.specialization} (doctor {record.doctor_id})"
-
-
-def _activity(doctor: models.Doctor) -> str:
-    return "active" if doctor.active else "inactive"
 
 
 def _changed(record: models.Doctor | models.Patient) -> str:
@@ -106,7 +87,7 @@ def _state(booking: models.Booking) -> str:
 
 def _bookings(label: str, bookings: list[models.Booking]) -> list[tuple[str, str]]:
     lines = [
-        f"{day(b.date)} {b.time:%H:%M}  {b.reference}  {_state(b)}  {b.doctor_name}, {b.specialization}"
+        f"{_plain(b.date)} {_plain(b.time)}  {b.reference}  {_state(b)}  {b.doctor_name}, {b.specialization}"
         for b in bookings
     ]
     return [(label if number == 0 else "", line) for number, line in enumerate(lines or ["none"])]
@@ -120,28 +101,60 @@ def _schema(status: models.DatabaseStatus) -> str:
     return f"version {status.schema_version}, pending migrations: {status.pending_migrations}" if status.running else ""
 
 
-_PATIENT: Mapping[str, Source] = {
-    "Patient": "id",
-    "Name": "name",
-    "Email": "email",
-    "Phone": "phone",
-    "Note": "note",
-    "Version": "version",
-    "Registered": "created_at",
-    "Changed": _changed,
-}
-_DETAILS: dict[type, Mapping[str, Source]] = {
+_COUNTS: dict[str, Source] = {name.capitalize(): name for name in models.Stats._fields}
+# The columns of a table, by model: the headings, and what is below.
+COLUMNS: dict[type, dict[str, Source]] = {
     models.Doctor: {
         "Doctor": "id",
         "Name": "name",
         "Specialization": "specialization",
         "Email": "email",
         "Phone": "phone",
-        "State": _activity,
-        "Version": "version",
-        "Added": "created_at",
-        "Changed": _changed,
+        "State": lambda d: "active" if d.active else "inactive",
     },
+    models.Slot: {
+        "Slot": "id",
+        "Date": "date",
+        "Time": "time",
+        "Min": "minutes",
+        "Doctor": "doctor_name",
+        "Specialization": "specialization",
+        "Status": "status",
+    },
+    models.Patient: {"Patient": "id", "Name": "name", "Email": "email", "Phone": "phone", "Note": "note"},
+    models.Booking: {
+        "No.": "id",
+        "Reference": "reference",
+        "Date": "date",
+        "Time": "time",
+        "Doctor": "doctor_name",
+        "Patient": "patient_name",
+        "Status": _state,
+    },
+    models.RowResult: {
+        "Line": "line",
+        "Slot": "slot_id",
+        "Patient": "patient_name",
+        "Reference": "reference",
+        "Status": lambda row: row.code or row.status,
+        "Message": "message",
+    },
+    models.HistoryEntry: {"When": "at", "Who": "actor", "From": "from_status", "To": "to_status", "Why": "reason"},
+    models.PatientChange: {"When": "at", "Who": "actor", "Change": "change", "Details": "details"},
+    models.StatusStats: {"Status": "status", "Bookings": "total"},
+    models.DoctorStats: {"Doctor": lambda row: f"{row.doctor_name} ({row.doctor_id})", **_COUNTS},
+    models.DayStats: {"Date": "date", **_COUNTS},
+    models.Violation: {"Check": "check", "Violation": "message"},
+    models.Migration: {
+        "Version": lambda m: f"{m.version:04}",
+        "Name": "name",
+        "Applied": lambda m: _plain(m.applied_at) or "pending",
+    },
+}
+_PATIENT = {**COLUMNS[models.Patient], "Version": "version", "Registered": "created_at", "Changed": _changed}
+# The labels and texts of one record; other models have a line for each field.
+_DETAILS: dict[type, dict[str, Source]] = {
+    models.Doctor: {**COLUMNS[models.Doctor], "Version": "version", "Added": "created_at", "Changed": _changed},
     models.Slot: {"Slot": "id", "When": _period, "Doctor": _doctor, "Status": _slot_status},
     models.Patient: _PATIENT,
     models.PatientDetails: _PATIENT,
@@ -172,70 +185,4 @@ _DETAILS: dict[type, Mapping[str, Source]] = {
         "Bookings": "bookings",
         "Data folder": "data_dir",
     },
-}
-_COUNTS = [Column(name.capitalize(), name, right=True) for name in models.Stats._fields]
-_COLUMNS: dict[type, list[Column]] = {
-    models.Doctor: [
-        Column("Doctor", "id", right=True),
-        Column("Name", "name", breaks=True),
-        Column("Specialization", "specialization", breaks=True),
-        Column("Email", "email", breaks=True),
-        Column("Phone", "phone", breaks=True),
-        Column("State", _activity, is_state=True),
-    ],
-    models.Slot: [
-        Column("Slot", "id", right=True),
-        Column("Date", "date"),
-        Column("Time", "time"),
-        Column("Min", "minutes", right=True),
-        Column("Doctor", "doctor_name", breaks=True),
-        Column("Specialization", "specialization", breaks=True),
-        Column("Status", "status", is_state=True),
-    ],
-    models.Patient: [
-        Column("Patient", "id", right=True),
-        Column("Name", "name", breaks=True),
-        Column("Email", "email", breaks=True),
-        Column("Phone", "phone", breaks=True),
-        Column("Note", "note", breaks=True),
-    ],
-    models.Booking: [
-        Column("No.", "id", right=True),
-        Column("Reference", "reference"),
-        Column("Date", "date"),
-        Column("Time", "time"),
-        Column("Doctor", "doctor_name", breaks=True),
-        Column("Patient", "patient_name", breaks=True),
-        Column("Status", _state, breaks=True, is_state=True),
-    ],
-    models.RowResult: [
-        Column("Line", "line", right=True),
-        Column("Slot", "slot_id", right=True),
-        Column("Patient", "patient_name", breaks=True),
-        Column("Reference", "reference"),
-        Column("Status", lambda row: row.code or row.status, is_state=True),
-        Column("Message", "message", breaks=True),
-    ],
-    models.HistoryEntry: [
-        Column("When", "at"),
-        Column("Who", "actor", breaks=True),
-        Column("From", "from_status", is_state=True),
-        Column("To", "to_status", is_state=True),
-        Column("Why", "reason", breaks=True),
-    ],
-    models.PatientChange: [
-        Column("When", "at"),
-        Column("Who", "actor", breaks=True),
-        Column("Change", "change"),
-        Column("Details", "details", breaks=True),
-    ],
-    models.StatusStats: [Column("Status", "status", is_state=True), Column("Bookings", "total", right=True)],
-    models.DoctorStats: [Column("Doctor", lambda row: f"{row.doctor_name} ({row.doctor_id})", breaks=True), *_COUNTS],
-    models.DayStats: [Column("Date", "date"), *_COUNTS],
-    models.Violation: [Column("Check", "check", breaks=True), Column("Violation", "message", breaks=True)],
-    models.Migration: [
-        Column("Version", lambda m: f"{m.version:04}"),
-        Column("Name", "name", breaks=True),
-        Column("Applied", lambda m: _plain(m.applied_at) or "pending"),
-    ],
 }

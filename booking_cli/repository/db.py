@@ -15,11 +15,9 @@ LONG_SECONDS = 300
 
 
 def migrate() -> list[Migration]:
-    """Apply pending migrations, and grant the rights of this release to the roles that exist."""
+    """Apply pending migrations and return them; raises as `migrations.migrate` does."""
     with session.configured_database() as database, database.connection() as connection:
-        applied = migrations.migrate(connection, database.schema)
-        roles.refresh(connection, database.schema)
-        return applied
+        return migrations.migrate(connection, database.schema)
 
 
 def pending_migrations() -> list[Migration]:
@@ -30,8 +28,10 @@ def pending_migrations() -> list[Migration]:
 
 def grant(kind: str, login: str | None) -> Grant:
     """Grant the rights of `kind` to its role, and the role to `login`; raises as `roles.grant` does."""
-    with session.open_session() as opened, opened.database.connection() as connection:
-        return roles.grant(connection, opened.database.schema, kind, login)
+    with session.configured_database() as database:
+        session.open_session(database)
+        with database.connection() as connection:
+            return roles.grant(connection, database.schema, kind, login)
 
 
 def embedded_server() -> EmbeddedServer:
@@ -47,48 +47,41 @@ def embedded_server() -> EmbeddedServer:
 
 def address() -> Address:
     """Return the address of the database without its password; starts the embedded server."""
-    server = session.configured_server()
     with session.configured_database() as database, database.connection():
-        return Address(_url(server.conninfo()))
+        return Address(_url(database.server.conninfo()))
 
 
 def status() -> DatabaseStatus:
     """Return the state of the database; does not start the embedded server."""
     server = session.configured_server()
-    embedded = isinstance(server, EmbeddedServer)
-    kind = "embedded" if embedded else "external"
-    data_dir = str(server.data_dir) if isinstance(server, EmbeddedServer) else None
-    if isinstance(server, EmbeddedServer) and not server.runs():
-        return DatabaseStatus(kind, False, None, None, None, None, None, None, None, None, data_dir)
-    with session.configured_database() as database, database.connection() as connection:
-        found = migrations.list_migrations(connection, database.schema)
+    stopped = DatabaseStatus("external", False, *[None] * 9)
+    if isinstance(server, EmbeddedServer):
+        stopped = stopped._replace(kind="embedded", data_dir=str(server.data_dir))
+        if not server.runs():
+            return stopped
+    with session.configured_database() as database:
+        with database.connection() as connection:
+            found = migrations.list_migrations(connection, database.schema)
+            server_version = connection.info.parameter_status("server_version")
         applied = [migration.version for migration in found if migration.applied_at]
         sizes = database.read(lambda tx: tx.one("db.sizes"), timeout_seconds=LONG_SECONDS) if applied else None
-        sizes = sizes or {}
-        return DatabaseStatus(
-            kind=kind,
-            running=True,
-            url=_url(server.conninfo()),
-            server_version=connection.info.parameter_status("server_version"),
-            schema_version=max(applied, default=0),
-            pending_migrations=len(found) - len(applied),
-            database_bytes=sizes.get("database_bytes"),
-            doctors=sizes.get("doctors"),
-            slots=sizes.get("slots"),
-            bookings=sizes.get("bookings"),
-            data_dir=data_dir,
-        )
+    return stopped._replace(
+        running=True,
+        url=_url(server.conninfo()),
+        server_version=server_version,
+        schema_version=max(applied, default=0),
+        pending_migrations=len(found) - len(applied),
+        **(sizes or {}),
+    )
 
 
 def _url(conninfo: str) -> str:
     """Return a connection string as a URL without secrets."""
     parts = {name: str(value) for name, value in conninfo_to_dict(conninfo).items() if name not in _SECRETS}
     user, name = parts.pop("user", ""), parts.pop("dbname", "")
-    hosts, ports = parts.pop("host", "").split(","), parts.pop("port", "").split(",")
-    if any("/" in host for host in hosts):  # a URL has no place for a socket's path before the database
-        parts = {"host": ",".join(hosts), **({"port": ",".join(ports)} if any(ports) else {}), **parts}
-        place = ""
-    else:
+    place = ""
+    if "/" not in parts.get("host", ""):  # a URL has no place for a socket's path before the database
+        hosts, ports = parts.pop("host", "").split(","), parts.pop("port", "").split(",")
         if len(ports) == 1:
             ports *= len(hosts)
         hosts = [f"[{host}]" if ":" in host else host for host in hosts]

@@ -1,7 +1,8 @@
 """Hold or book slots for patients: one request, or a chunk of them, in the same statements."""
 
+import functools
 import json
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 from typing import NamedTuple, Self
@@ -19,7 +20,7 @@ from booking_cli.session import ClinicSession
 # A blocking booking can go away between the write and the read that explains it, and come back. More often is an error.
 MAX_ROUNDS = 10
 _LINE_AND_BOOKING = rows.with_columns(rows.booking, "line")
-_REPLAYED = rows.with_columns(rows.booking, "first_status", "made_here", "request_id")
+_REPLAYED = rows.with_columns(rows.booking, "first_status", "made_here", "former_ids", "former_keys", "request_id")
 
 
 class BookingRequest(NamedTuple):
@@ -118,7 +119,10 @@ def book_all(session: ClinicSession, batch: Batch) -> dict[int, Result]:
                 results |= _insert(session, batch, lapsed_holds)
                 batch = batch.without(results)
             if batch.requests:
-                explained, lapsed_holds = _explain_after_sync(session, batch, results)
+                lines = {result.booking.id: line for line, result in results.items() if isinstance(result, Booked)}
+                may_replay = any(request.may_be_replay for request in batch.requests.values())
+                read = session.database.read_after_sync_replication if may_replay else session.database.read
+                explained, lapsed_holds = read(functools.partial(_explain, session=session, batch=batch, lines=lines))
                 results |= explained
                 batch = batch.without(results)
     except BookingError as error:
@@ -161,34 +165,17 @@ def _insert(session: ClinicSession, batch: Batch, lapsed_holds: list[int]) -> di
     )
 
 
-class _Explained(NamedTuple):
-    """The results of requests that were not booked, and the lapsed holds that block the others."""
-
-    results: dict[int, Result]
-    lapsed_holds: list[int]
-
-
-def _explain_after_sync(session: ClinicSession, batch: Batch, results: Mapping[int, Result]) -> _Explained:
-    lines = {result.booking.id: line for line, result in results.items() if isinstance(result, Booked)}
-
-    def work(tx: Transaction) -> _Explained:
-        return _explain(tx, session, batch, lines)
-
-    explained = session.database.read(work)
-    if any(isinstance(result, Booked) for result in explained.results.values()):
-        return session.database.read_after_sync_replication(work)
-    return explained
-
-
-def _explain(tx: Transaction, session: ClinicSession, batch: Batch, lines: Mapping[int, int]) -> _Explained:
-    """Return why requests were not booked; those that are missing from the results can be tried again.
+def _explain(
+    tx: Transaction, session: ClinicSession, batch: Batch, lines: Mapping[int, int]
+) -> tuple[dict[int, Result], list[int]]:
+    """Return the results of requests that were not booked, and the lapsed holds that block the others.
 
     `lines` has the lines of the other requests by the bookings that they made.
     """
     results = dict(_replays(tx, batch.requests))
     lapsed_holds: list[int] = []
     if not (rest := batch.without(results)).requests:
-        return _Explained(results, [])
+        return results, []
     if len(rest.requests) > 1:
         tx.plan_each_time()
     found = tx.all("bookings.explain_rejections", {"requests": rest.as_json})
@@ -204,7 +191,7 @@ def _explain(tx: Transaction, session: ClinicSession, batch: Batch, lines: Mappi
             results[line] = rejections.blocked(session, request.slot_id, request.name, (earlier or active)[0])
         else:
             lapsed_holds += [row["booking_id"] for row in blocking if row["lapsed"]]
-    return _Explained(results, lapsed_holds)
+    return results, lapsed_holds
 
 
 def _replays(tx: Transaction, requests: Requests) -> Iterator[tuple[int, Result]]:
@@ -215,8 +202,8 @@ def _replays(tx: Transaction, requests: Requests) -> Iterator[tuple[int, Result]
     for line, request in requests.items():
         if (row := by_request.get(request.request_id)) is None:
             continue
-        booking, first_status, made_here = row
-        if booking.slot_id != request.slot_id or not _is_patient_of(tx, request, booking):
+        booking, first_status, made_here, *former = row
+        if booking.slot_id != request.slot_id or not _is_patient_of(request, booking, *former):
             yield line, rejections.reused(request.request_id, booking.reference, made_here=made_here)
             continue
         confirmed_at = booking.booked_at if first_status == "CONFIRMED" else None
@@ -226,15 +213,11 @@ def _replays(tx: Transaction, requests: Requests) -> Iterator[tuple[int, Result]
         yield line, Booked(first, status_now=booking.status, replayed=not made_here)
 
 
-def _is_patient_of(tx: Transaction, request: BookingRequest, booking: Booking) -> bool:
-    """Return whether a request is for the patient of a booking, also by a name or contact from before a correction or merge."""
-    key = request.register_key()
-    if request.patient_id == booking.patient_id or (
-        request.patient_id is None
-        and key == register_key(booking.patient_name, booking.patient_email, booking.patient_phone)
-    ):
-        return True
-    former = tx.all("patients.former", {"id": booking.patient_id})
+def _is_patient_of(
+    request: BookingRequest, booking: Booking, former_ids: Sequence[int], former_keys: Sequence[str]
+) -> bool:
+    """Return whether a request is for the patient of a booking, also by number or key from before a correction or merge."""
     if request.patient_id is not None:
-        return any(row["id"] == request.patient_id for row in former)
-    return any((row["name_key"], row["contact_key"]) == key for row in former)
+        return request.patient_id in (booking.patient_id, *former_ids)
+    key = register_key(booking.patient_name, booking.patient_email, booking.patient_phone)
+    return "\n".join(request.register_key()) in ("\n".join(key), *former_keys)

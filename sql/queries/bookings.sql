@@ -17,8 +17,13 @@ ORDER BY starts_at, id
 LIMIT %(limit)s::bigint + 1;
 
 -- name: find_by_request
--- The bookings that some requests made, each with its first state.
-SELECT b.*, coalesce(h.to_status, b.status) AS first_status, b.booked_at = now() AS made_here
+-- The bookings that some requests made, each with its first state, and with the numbers and keys that the patient's record had
+-- before it was corrected, and those of the records merged into it.
+SELECT b.*, coalesce(h.to_status, b.status) AS first_status, b.booked_at = now() AS made_here,
+       ARRAY(SELECT former_id FROM patient_history p WHERE p.patient_id = b.patient_id) AS former_ids,
+       ARRAY(
+           SELECT former_name_key || E'\n' || former_contact_key FROM patient_history p WHERE p.patient_id = b.patient_id
+       ) AS former_keys
 FROM booking_details b
 LEFT JOIN booking_history h ON h.booking_id = b.id AND h.from_status IS NULL
 WHERE b.request_id = ANY (%(request_ids)s::text[]);

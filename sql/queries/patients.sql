@@ -90,12 +90,6 @@ DELETE FROM patients p
 WHERE p.id = ANY (%(ids)s::bigint[]) AND p.created_at = now()
   AND NOT EXISTS (SELECT FROM bookings b WHERE b.patient_id = p.id);
 
--- name: former
--- The number and the keys that a patient's record had before it was changed, and those of the records merged into it.
-SELECT former_id AS id, former_name_key AS name_key, former_contact_key AS contact_key
-FROM patient_history
-WHERE patient_id = %(id)s::bigint;
-
 -- name: history
 -- The registration of a patient, and every correction and merge of the record.
 SELECT id AS patient_id, created_at AS at, registered_by AS actor, 'registered' AS change, '' AS details

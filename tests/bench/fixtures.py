@@ -100,9 +100,11 @@ def bench_server() -> Iterator[BenchServer]:
         server.stop()
 
 
-def open_clinic(conninfo: str, pool_size: int = 0) -> ClinicSession:
+@contextlib.contextmanager
+def open_clinic(conninfo: str, pool_size: int = 0) -> Iterator[ClinicSession]:
     """Open a clinic as a command does, or with connections for several threads."""
-    return open_session(Database(ExternalServer(conninfo), statement_timeout=30, pool_size=pool_size))
+    with Database(ExternalServer(conninfo), statement_timeout=30, pool_size=pool_size) as database:
+        yield open_session(database)
 
 
 def fill(conninfo: str, slots: int) -> None:

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from booking_cli.db import queries
 from booking_cli.db.embedded_server import program_folder
-from booking_cli.db.runner import DEFAULT_SCHEMA, search_path
+from booking_cli.db.runner import DEFAULT_SCHEMA
 
 
 def with_literals(name: str, parameters: Mapping[str, object]) -> str:
@@ -39,7 +39,7 @@ def insert_bookings(requests: str) -> str:
 
 def psql_ms(conninfo: str, statements: Iterable[str]) -> list[float]:
     """Run statements one after the other in one session of psql, and return how long each took, in milliseconds."""
-    lines = [f"SET search_path = {search_path(DEFAULT_SCHEMA)};", "\\o /dev/null", "\\timing on", *statements]
+    lines = [f'SET search_path = "{DEFAULT_SCHEMA}", pg_temp;', "\\o /dev/null", "\\timing on", *statements]
     command = [str(program_folder() / "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", conninfo]
     done = subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
     return [float(match) for match in re.findall(r"^Time: ([0-9.]+) ms", done.stdout, re.MULTILINE)]

@@ -2,11 +2,10 @@
 
 import datetime as dt
 import functools
-import itertools
 
 from tests.chaos.checker import Contents, violations
 from tests.chaos.history import Ok, Operation, Rejected, Unknown
-from tests.chaos.index import PATIENT, STATUS_AFTER, patient_key
+from tests.chaos.index import STATUS_AFTER, patient_key
 
 # The clients' clock starts at 0, and each operation takes 5 of every 10 seconds; the database's clock shows another time.
 _DATABASE_START = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
@@ -19,35 +18,28 @@ class HistoryBuilder:
     """Records operations, and writes their rows.
 
     Each method takes the outcome (None: Ok) and whether the change `happens` in the database (None: if the outcome is Ok).
-    `span` is the start and the end on the clients' clock, unless the operation simply follows the one before.
+    `span` is the start and the end on the clients' clock, unless the operation follows the one before.
 
     Slots 1 and 2 are of doctor 1, one after the other; slot 3 is of doctor 2, at the time of slot 1.
     """
 
     def __init__(self):
         self.operations, self.bookings, self.history, self.patients, self.requests = [], [], [], [], {}
-        self._patient_numbers = itertools.count(1)
+        self._patient_numbers = {}
         self.doctors = [{"id": number, "active": True, "version": 1} for number in (1, 2)]
         self.slots = [self.slot_row(1), self.slot_row(2), self.slot_row(3, half_hour=1, doctor_id=2)]
-        self.there_before()
-
-    def there_before(self):
-        """Let the rows that there are be there before the first operation."""
-        self.operations.clear()
         self.before = self._contents()
 
-    def violations(self):
-        return violations(self.operations, self._contents(), self.before)
-
     def kinds(self):
-        return {violation.kind for violation in self.violations()}
+        """Return the kinds of violations that the checker finds."""
+        return {violation.kind for violation in violations(self.operations, self._contents(), self.before)}
 
     def book(self, slot_id, name, outcome=None, *, happens=None, confirm=False, hold=1000, span=None, **options):
         """Book a slot, and return the booking's row, which is in the database only if it happens.
 
         `options` are phone (instead of an email address), request, and further arguments: allow_overlap, atomic.
         """
-        happens, at = outcome is None if happens is None else happens, self._now(span)
+        happens, at = _happens(outcome, happens), self._now(span)
         patient, request = _patient(name, options.pop("phone", None)), options.pop("request", f"book-{name}-{slot_id}")
         booking = {
             "id": len(self.bookings) + 1,
@@ -61,7 +53,7 @@ class HistoryBuilder:
         }
         arguments = {"slot_id": slot_id, "request_id": request, "confirm": confirm, **patient}
         arguments |= {"patient_id": None, "allow_overlap": False, **options}
-        self.requests.setdefault(request, arguments)
+        self.requests[request] = arguments
         self._record("book", arguments, outcome or Ok({**booking, **patient}), span)
         if happens:
             self.bookings.append(booking)
@@ -74,66 +66,42 @@ class HistoryBuilder:
         shown = {**arguments, **booking, "status": "CONFIRMED" if arguments["confirm"] else "PENDING", **changed}
         self._record("book", arguments, outcome or Ok(shown), span)
 
-    def expire(self, *bookings, outcome=None, happens=None, span=None):
-        for booking in bookings if happens or (happens is None and outcome is None) else ():
-            self.lapse(booking, self._now(span))
-        shown = {"expired": len(bookings), "bookings": [dict(row) for row in bookings]}
-        self._record("expire", {}, outcome or Ok(shown), span)
+    def expire(self, booking, *, happens=True):
+        if happens:
+            self.lapse(booking)
+        self._record("expire", {}, Ok({"expired": 1, "bookings": [dict(booking)]}), None)
 
-    def lapse(self, booking, at=None):
+    def lapse(self, booking):
         """Let a hold fail without an operation, as when another booking releases it."""
-        self._step(booking, booking["status"], "FAILED", at or self._now(None), None)
+        self._step(booking, booking["status"], "FAILED", self._now(None), None)
 
     def slot_row(self, number, *, half_hour=None, doctor_id=1):
         """Return a slot; its half hour of the day is its number unless given."""
         starts_at = _FIRST_SLOT + (half_hour or number) * _HALF_HOUR
         return {"id": number, "doctor_id": doctor_id, "starts_at": starts_at, "ends_at": starts_at + _HALF_HOUR}
 
-    def add_slots(self, *rows, outcome=None, created=None, span=None):
-        """Request slots; those in `created` are created (None: all if the outcome is Ok)."""
-        created = ([] if outcome else [*rows]) if created is None else created
-        self.slots += created
-        starts = [row["starts_at"].isoformat() for row in rows]
-        arguments = {"doctor_id": rows[0]["doctor_id"], "starts": starts, "minutes": 30}
-        self._record("add_slots", arguments, outcome or Ok({"slots": [dict(row) for row in created]}), span)
-
-    def delete_slot(self, slot_id, outcome=None, *, happens=None, span=None):
-        if happens or (happens is None and outcome is None):
-            self.slots = [row for row in self.slots if row["id"] != slot_id]
-        self._record("delete_slot", {"slot_id": slot_id}, outcome or Ok({"id": slot_id}), span)
+    def add_slot(self, row, *, outcome=None, happens=None, span=None):
+        if _happens(outcome, happens):
+            self.slots.append(row)
+        arguments = {"doctor_id": row["doctor_id"], "starts": [row["starts_at"].isoformat()], "minutes": 30}
+        self._record("add_slots", arguments, outcome or Ok({"slots": [dict(row)]}), span)
 
     def set_active(self, active, outcome=None, *, happens=None, span=None):
         """Make doctor 1 active or inactive."""
         changed = {"id": 1, "active": active, "version": self.doctors[0]["version"] + 1}
-        if happens or (happens is None and outcome is None):
+        if _happens(outcome, happens):
             self.doctors[0] |= changed
         self._record("update_doctor", {"doctor_id": 1, "active": active}, outcome or Ok(changed), span)
 
-    def add_patient(self, name, phone=None):
-        number = self._register(_patient(name, phone))
-        self._record("add_patient", _patient(name, phone), Ok({"id": number}), None)
-        return number
-
-    def merge(self, patient_id, into_id, outcome=None, *, happens=None, span=None):
-        name = next(row["name"] for row in self.patients if row["id"] == patient_id)
-        if happens or (happens is None and outcome is None):
-            self.patients = [row for row in self.patients if row["id"] != patient_id]
-            for booking in self.bookings:
-                booking["patient_id"] = into_id if booking["patient_id"] == patient_id else booking["patient_id"]
-        arguments = {"patient_id": patient_id, "into_id": into_id, "patient_name": name}
-        self._record("merge_patients", arguments, outcome or Ok({"id": into_id}), span)
-
     def _register(self, patient):
-        for row in self.patients:
-            if patient_key({field: row[field.removeprefix("patient_")] for field in PATIENT}) == patient_key(patient):
-                return row["id"]
-        fields = {field.removeprefix("patient_"): value for field, value in patient.items()}
-        self.patients.append({"id": next(self._patient_numbers), **fields})
-        return self.patients[-1]["id"]
+        number = self._patient_numbers.setdefault(patient_key(patient), len(self._patient_numbers) + 1)
+        if number > len(self.patients):
+            self.patients.append({"id": number, **{f.removeprefix("patient_"): text for f, text in patient.items()}})
+        return number
 
     def _change(self, kind, booking, outcome=None, *, happens=None, request=None, span=None):
         status, request_id = STATUS_AFTER[kind], request or f"{kind}-{booking['id']}"
-        if happens or (happens is None and outcome is None):
+        if _happens(outcome, happens):
             self._step(booking, booking["status"], status, self._now(span), request_id)
         shown = {**self.requests[booking["request_id"]], **booking, "status": status}
         self._record(kind, {"reference": booking["reference"], "request_id": request_id}, outcome or Ok(shown), span)
@@ -158,8 +126,11 @@ class HistoryBuilder:
         return len(self.operations) * 10.0, len(self.operations) * 10.0 + 5
 
     def _record(self, kind, arguments, outcome, span):
-        number = len(self.operations) + 1
-        self.operations.append(Operation(number, "client", kind, arguments, *(span or self._next_span()), outcome))
+        self.operations.append(Operation("client", kind, arguments, *(span or self._next_span()), outcome))
+
+
+def _happens(outcome, happens):
+    return outcome is None if happens is None else happens
 
 
 def _patient(name, phone):

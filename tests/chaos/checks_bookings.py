@@ -1,10 +1,9 @@
-"""Checks of bookings: the rows among themselves, and what was acknowledged or rejected."""
+"""Checks of bookings and patients: the rows among themselves, and what was acknowledged or rejected."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.chaos.index import STATUS_AFTER, Index, Violation
+from tests.chaos.index import STATUS_AFTER, Index, Row, Violation, grouped, patient_key
 
 LATER = {
     "PENDING": ("PENDING", "CONFIRMED", "CANCELLED", "FAILED"),
@@ -33,18 +32,11 @@ def deadlines(index: Index) -> Iterator[Violation]:
             yield Violation("deadline", sentence)
 
 
-def requests_done_twice(index: Index) -> Iterator[Violation]:
+def repeated_requests(index: Index) -> Iterator[Violation]:
     """A request made one booking or none, however often it was sent."""
     for request_id, bookings in index.by_request.items():
         if len(bookings) > 1:
             yield Violation("request_twice", f"Request {request_id} made {len(bookings)} bookings.")
-
-
-def orphans(index: Index) -> Iterator[Violation]:
-    """Each booking has its slot and its patient."""
-    for booking in index.bookings.values():
-        if booking["slot_id"] not in index.slots or booking["patient_id"] not in index.patients:
-            yield Violation("orphan", f"The slot or the patient of {booking['reference']} does not exist.")
 
 
 def lost(index: Index) -> Iterator[Violation]:
@@ -63,9 +55,7 @@ def mismatches(index: Index) -> Iterator[Violation]:
         booking, requested = index.bookings.get(shown["id"]), operation.arguments
         if booking is None:
             continue
-        expected = {"reference": booking["reference"], "slot_id": booking["slot_id"]}
-        if index.first_merge(shown) == math.inf:
-            expected["patient_id"] = booking["patient_id"]
+        expected = {field: booking[field] for field in ("reference", "slot_id", "patient_id")}
         if operation.kind == "book":
             expected["status"] = "CONFIRMED" if requested["confirm"] else "PENDING"
             first = [row["to_status"] for row in index.steps.get(shown["id"], [])[:1]]
@@ -80,7 +70,7 @@ def mismatches(index: Index) -> Iterator[Violation]:
 
 
 def unexplained(index: Index) -> Iterator[Violation]:
-    """Each row of booking_history was requested by an operation that was not rejected, or was there before."""
+    """Each row of booking_history was requested by an operation that was not rejected."""
     rejected = {
         row["id"]: operation
         for operation, _ in index.rejected("book", "confirm", "cancel")
@@ -101,4 +91,29 @@ def expired(index: Index) -> Iterator[Violation]:
             yield Violation("wrong_expire", f"Booking {booking_id} was reported as released {count} times.")
 
 
-CHECKS = (double_bookings, deadlines, requests_done_twice, orphans, lost, mismatches, unexplained, expired)
+def patient_overlaps(index: Index) -> Iterator[Violation]:
+    """No patient has two active bookings at overlapping times, at any time, unless an overlap was requested."""
+
+    def conflict(one: Row, other: Row) -> bool:
+        return index.slots_overlap(one["slot_id"], other["slot_id"])
+
+    for bookings in index.by_patient.values():
+        judged = (booking for booking in bookings if not index.arguments(booking)["allow_overlap"])
+        for one, other in index.active_together(judged, conflict):
+            yield Violation("patient_overlap", f"{other['reference']} overlaps {one['reference']}, which was active.")
+
+
+def registered_twice(index: Index) -> Iterator[Violation]:
+    """No two patients have the same name and contact, in whatever spelling, in the database or in what was acknowledged."""
+    at_the_end = grouped((patient_key(row), number) for number, row in index.patients.items())
+    acknowledged = grouped(
+        (patient_key(operation.arguments), shown["patient_id"]) for operation, shown in index.ok("book")
+    )
+    for key, ids in [*at_the_end.items(), *acknowledged.items()]:
+        if len({*ids}) > 1:
+            sentence = f"{key[0]}, {key[1]}, was registered as patients {', '.join(map(str, sorted({*ids})))}."
+            yield Violation("registered_twice", sentence)
+
+
+CHECKS = (double_bookings, deadlines, repeated_requests, lost, mismatches, unexplained, expired)
+CHECKS += (patient_overlaps, registered_twice)

@@ -4,13 +4,12 @@ An acknowledged change is committed, and visible to every operation that starts 
 either can have been first.
 """
 
-import itertools
 import math
 from collections.abc import Iterator
 
 from booking_cli.domain.models import NOT_MADE
-from tests.chaos.history import Operation, person
-from tests.chaos.index import Index, Row, Violation, grouped
+from tests.chaos.history import Operation
+from tests.chaos.index import Index, Row, Violation, grouped, patient_key
 
 # The states in which a confirm or a cancel is rejected with a code; None before the booking was made, and LAPSED for a hold
 # that has lapsed while its row is still PENDING.
@@ -51,18 +50,13 @@ def unjustified_rejections(index: Index) -> Iterator[Violation]:
             )
     made = {row["id"]: -math.inf for row in index.before.slots}
     made |= {slot["id"]: operation.ended for operation, slot in index.acknowledged_slots()}
-    for operation, code in index.rejected("book", "delete_slot"):
-        arguments, slot_id = operation.arguments, operation.arguments["slot_id"]
-        existed = made.get(slot_id, math.inf) < operation.started
-        deleted = index.can_be_deleted(slot_id, by=operation.ended)
-        merged = arguments.get("patient_id") is not None and index.first_merge(arguments) <= operation.ended
-        if code == "not_found" and existed and not deleted and not merged:
-            yield Violation("unjustified_rejection", f"Slot {slot_id} and the patient existed: {operation}.")
-    for operation, code in index.rejected("book", "merge_patients"):
-        arguments = operation.arguments
-        # The cause can be an earlier row of a file that was rolled back, or the slot was deleted since.
-        judged = not arguments.get("atomic") and (operation.kind != "book" or arguments["slot_id"] in index.slots)
-        if code in ("slot_taken", "patient_overlap") and judged and not _causes(index, operation, code):
+    for operation, code in index.rejected("book"):
+        slot_id = operation.arguments["slot_id"]
+        if code == "not_found" and made.get(slot_id, math.inf) < operation.started:
+            yield Violation("unjustified_rejection", f"Slot {slot_id} existed: {operation}.")
+        # The cause can be an earlier row of a file that was rolled back.
+        judged = code in ("slot_taken", "patient_overlap") and not operation.arguments.get("atomic")
+        if judged and not _has_cause(index, operation, code):
             yield Violation("unjustified_rejection", f"No booking can have been the cause: {operation}.")
 
 
@@ -76,23 +70,16 @@ def rejected_replays(index: Index) -> Iterator[Violation]:
             yield Violation("rejected_replay", f"It was acknowledged before: {operation}.")
 
 
-def _causes(index: Index, operation: Operation, code: str) -> list[object]:
-    """Return the bookings, or for a merge the pairs of bookings, for which an operation can have been rejected."""
-    arguments = operation.arguments
+def _has_cause(index: Index, book: Operation, code: str) -> bool:
+    """Return whether another booking of the slot, or of the patient at an overlapping time, can have been active."""
+    arguments = book.arguments
     if code == "slot_taken":
         others = index.by_slot.get(arguments["slot_id"], [])
     else:
-        of_person = index.by_person.get(person(arguments["patient_name"]), [])
-        others = [row for row in of_person if not index.arguments(row)["allow_overlap"]]
-    request_id = arguments.get("request_id")
-    active = [row for row in others if row["request_id"] != request_id and index.can_be_active(row, operation)]
-    if code == "slot_taken":
-        return [*active]
-    if operation.kind == "merge_patients":
-        pairs = itertools.combinations(active, 2)
-        return [pair for pair in pairs if index.slots_overlap(pair[0]["slot_id"], pair[1]["slot_id"])]
-    overlapping = (row for row in active if index.slots_overlap(row["slot_id"], arguments["slot_id"]))
-    return [] if arguments["allow_overlap"] else [*overlapping]
+        of_patient = [] if arguments["allow_overlap"] else index.by_patient.get(patient_key(arguments), [])
+        overlapping = (row for row in of_patient if index.slots_overlap(row["slot_id"], arguments["slot_id"]))
+        others = [row for row in overlapping if not index.arguments(row)["allow_overlap"]]
+    return any(row["request_id"] != arguments["request_id"] and index.can_be_active(row, book) for row in others)
 
 
 def _possible_states(index: Index, booking: Row, operation: Operation) -> set[str | None]:

@@ -7,29 +7,26 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from booking_cli.domain.errors import BookingError
-from booking_cli.domain.validation import BookingKey, DoctorKey, PatientKey
+from booking_cli.domain.validation import BookingKey, DoctorKey
 from booking_cli.importing import executor
 from booking_cli.importing.rows import ImportRow
 from booking_cli.output.json import dumps
-from booking_cli.repository import bookings, doctors, new_bookings, patients, slots
+from booking_cli.repository import bookings, doctors, new_bookings, slots
 from booking_cli.repository.doctors import DoctorUpdate
 from booking_cli.repository.new_bookings import BookingRequest
-from booking_cli.repository.patients import PatientUpdate
 from booking_cli.session import ClinicSession
 from tests.chaos.history import EXIT_STATUSES, History, Ok, Outcome, Rejected, Unknown
 from tests.chaos.processes import Processes
 from tests.chaos.workload import Request
+from tests.conftest import PROGRAM
 
 # Longer than the program takes for all its retries, reconnections and statements.
 STUCK_SECONDS = 180
 CHUNK = 3
-PROGRAM = str(Path(sys.executable).with_name("booking"))
 
 Arguments = Mapping[str, Any]
 Client = Callable[[list[Request]], list[Outcome]]  # sends requests once, and returns the outcome of each
@@ -49,7 +46,7 @@ class SessionClient:
         try:
             return Ok(json.loads(dumps(_CALLS[request.kind](self._session, request.arguments))))
         except BookingError as error:
-            return self._history.error(request.kind, error.code, f"{request}: {error}")
+            return self._history.error(error.code, f"{request}: {error}")
 
 
 class ImportClient(SessionClient):
@@ -67,9 +64,9 @@ class ImportClient(SessionClient):
                 results = executor.book_chunks(self._session, iter(chunks), jobs=2)
             for row in itertools.chain.from_iterable(result.rows for result in results):
                 ok = Ok({**json.loads(dumps(row)), "id": row.booking_id})
-                outcomes[row.line] = self._history.error("book", row.code, f"{row}") if row.code else ok
+                outcomes[row.line] = self._history.error(row.code, f"{row}") if row.code else ok
         except BookingError as error:
-            return [self._history.error("book", error.code, f"{requests}: {error}")] * len(rows)
+            return [self._history.error(error.code, f"{requests}: {error}")] * len(rows)
         return outcomes
 
 
@@ -81,9 +78,9 @@ class ProgramClient:
         self._environment = {"PATH": os.environ["PATH"], "BOOKING_ACTOR": name, **environment}
 
     def __call__(self, requests: list[Request]) -> list[Outcome]:
-        return [self._send(kind, [*map(str, _COMMANDS[kind](arguments))]) for kind, arguments in requests]
+        return [self._send([*map(str, _COMMANDS[kind](arguments))]) for kind, arguments in requests]
 
-    def _send(self, kind: str, arguments: list[str]) -> Outcome:
+    def _send(self, arguments: list[str]) -> Outcome:
         with subprocess.Popen(
             [PROGRAM, *arguments, "-o", "json"],
             env=self._environment,
@@ -108,7 +105,7 @@ class ProgramClient:
         code = json.loads(stderr.splitlines()[-1])["error"]["code"]
         if EXIT_STATUSES[code] != process.returncode or "Traceback" in stderr:
             return self._history.bug(report)
-        return self._history.error(kind, code, report)
+        return self._history.error(code, report)
 
 
 def _booking_request(a: Arguments) -> BookingRequest:
@@ -118,9 +115,7 @@ def _booking_request(a: Arguments) -> BookingRequest:
 
 
 def _book(session: ClinicSession, a: Arguments) -> object:
-    # As the command does, which accepts the number that a patient had before a merge.
-    known = a["patient_id"] and patients.find(session, PatientKey(id=a["patient_id"])).id
-    return new_bookings.book(session, _booking_request({**a, "patient_id": known})).booking
+    return new_bookings.book(session, _booking_request(a)).booking
 
 
 def _add_slots(session: ClinicSession, a: Arguments) -> object:
@@ -135,23 +130,16 @@ _CALLS: dict[str, Callable[[ClinicSession, Arguments], object]] = {
     "cancel": lambda s, a: bookings.cancel(s, BookingKey(reference=a["reference"]), None, a["request_id"]).booking,
     "expire": lambda s, _: bookings.expire(s),
     "add_slots": _add_slots,
-    "delete_slot": lambda s, a: slots.delete(s, a["slot_id"]),
     "update_doctor": lambda s, a: doctors.update(
         s, DoctorKey(id=a["doctor_id"]), DoctorUpdate(active=a["active"]), if_version=None
     ),
-    "add_patient": lambda s, a: patients.add(
-        s, name=a["patient_name"], email=a["patient_email"], phone=a["patient_phone"], note=None
-    ),
-    "update_patient": lambda s, a: patients.update(
-        s, PatientKey(id=a["patient_id"]), PatientUpdate(**{a["field"]: a["value"]}), if_version=None
-    ),
-    "merge_patients": lambda s, a: patients.merge(s, PatientKey(id=a["patient_id"]), PatientKey(id=a["into_id"])),
 }
 
 
 def _book_command(a: Arguments) -> list[object]:
     hold = ["--confirm"] if a["confirm"] else ["--hold", a["hold_minutes"]]
-    patient = ["--patient", a["patient_id"]] if a["patient_id"] else ["--name", a["patient_name"], *_contact(a)]
+    contact = ["--email", a["patient_email"]] if a["patient_email"] else ["--phone", a["patient_phone"]]
+    patient = ["--patient", a["patient_id"]] if a["patient_id"] else ["--name", a["patient_name"], *contact]
     options = [*patient, *hold, *["--allow-overlap"] * a["allow_overlap"], "--request-id", a["request_id"]]
     return ["book", a["slot_id"], *options]
 
@@ -162,19 +150,11 @@ def _slots_command(a: Arguments) -> list[object]:
     return ["slots", "bulk", a["doctor_id"], "--from", f"{first:%Y-%m-%d}", *hours]
 
 
-def _contact(a: Arguments) -> list[object]:
-    return ["--email", a["patient_email"]] if a["patient_email"] else ["--phone", a["patient_phone"]]
-
-
 _COMMANDS: dict[str, Callable[[Arguments], list[object]]] = {
     "book": _book_command,
     "confirm": lambda a: ["confirm", a["reference"], "--request-id", a["request_id"]],
     "cancel": lambda a: ["cancel", a["reference"], "--request-id", a["request_id"]],
     "expire": lambda _: ["expire"],
     "add_slots": _slots_command,
-    "delete_slot": lambda a: ["slots", "delete", a["slot_id"]],
     "update_doctor": lambda a: ["doctors", "update", a["doctor_id"], "--active" if a["active"] else "--inactive"],
-    "add_patient": lambda a: ["patients", "add", a["patient_name"], *_contact(a)],
-    "update_patient": lambda a: ["patients", "update", a["patient_id"], f"--{a['field']}", a["value"]],
-    "merge_patients": lambda a: ["patients", "merge", a["patient_id"], a["into_id"]],
 }

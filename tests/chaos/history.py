@@ -1,8 +1,5 @@
 """The history of a run: each operation with its start, its end and its outcome."""
 
-import itertools
-import threading
-import time
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -39,12 +36,9 @@ class Operation(NamedTuple):
     book: slot_id, patient_name, patient_email, patient_phone, patient_id (or None), request_id, confirm, hold_minutes,
     allow_overlap, atomic (True for a row of a file of which all rows or none are booked);
     confirm, cancel: reference, request_id; expire: nothing; update_doctor: doctor_id, active;
-    add_slots: doctor_id, starts, minutes; delete_slot: slot_id;
-    add_patient: patient_name, patient_email, patient_phone; update_patient: patient_id, field, value;
-    merge_patients: patient_id, into_id, patient_name (of both).
+    add_slots: doctor_id, starts, minutes.
     """
 
-    number: int  # unique, in the order of the starts
     client: str
     kind: str
     arguments: Mapping[str, Any]
@@ -53,7 +47,7 @@ class Operation(NamedTuple):
     outcome: Outcome
 
     def __str__(self) -> str:
-        return f"operation {self.number} ({self.kind} by {self.client}, {self.outcome})"
+        return f"{self.kind} by {self.client} at {self.started} ({self.outcome})"
 
 
 EXIT_STATUSES = {
@@ -77,22 +71,14 @@ class History:
     def __init__(self) -> None:
         self.operations: list[Operation] = []  # those that have ended
         self.bugs: list[str] = []
-        self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
-
-    def start(self) -> tuple[int, float]:
-        """Return the number of an operation and the instant at which it starts."""
-        with self._lock:
-            return next(self._numbers), time.time()
 
     def bug(self, message: str) -> Unknown:
         """Record an outcome that no client may get."""
         self.bugs.append(message)
         return Unknown("bug")
 
-    def error(self, kind: str, code: str, message: str) -> Outcome:
-        """Return the outcome of an operation of a kind that an error code stands for."""
-        merged_before = (kind, code) == ("merge_patients", "invalid_input")
-        if code not in EXPECTED and not merged_before:
+    def error(self, code: str, message: str) -> Outcome:
+        """Return the outcome that an error code stands for."""
+        if code not in EXPECTED:
             return self.bug(f"Unexpected error {code}: {message}")
         return Unknown(code) if code == "outcome_unknown" else Rejected(code)

@@ -38,11 +38,11 @@ class Violation(NamedTuple):
 class Contents(NamedTuple):
     """The rows of the tables, from one snapshot."""
 
-    bookings: Sequence[Row] = ()
-    history: Sequence[Row] = ()
-    slots: Sequence[Row] = ()
-    doctors: Sequence[Row] = ()
-    patients: Sequence[Row] = ()
+    bookings: Sequence[Row]
+    history: Sequence[Row]
+    slots: Sequence[Row]
+    doctors: Sequence[Row]
+    patients: Sequence[Row]
 
     @classmethod
     def read(cls, conninfo: str) -> Self:
@@ -57,7 +57,7 @@ class Index:
     """An index of operations and contents; `before` is the contents before the first operation."""
 
     def __init__(self, operations: Sequence[Operation], contents: Contents, before: Contents) -> None:
-        self.operations = sorted(operations, key=lambda operation: (operation.started, operation.number))
+        self.operations = sorted(operations, key=lambda operation: operation.started)
         self.before = before
         self.slots = {row["id"]: row for row in contents.slots}
         self.doctors = {row["id"]: row for row in contents.doctors}
@@ -71,7 +71,7 @@ class Index:
         self.by_reference = {row["reference"]: row for row in bookings}
         self.by_request = grouped((row["request_id"], row) for row in bookings)
         self.by_slot = grouped((row["slot_id"], row) for row in bookings)
-        self.by_person = grouped((person(row["patient_name"]), row) for row in bookings if row["patient_name"])
+        self.by_patient = grouped((patient_key(row), row) for row in bookings if row["patient_name"])
         self.history = sorted(contents.history, key=lambda row: row["id"])
         self.steps = grouped((row["booking_id"], row) for row in self.history)
         self.requests = {operation.arguments["request_id"]: operation for operation in reversed(self.of("book"))}
@@ -87,10 +87,6 @@ class Index:
     def rejected(self, *kinds: str) -> Iterator[tuple[Operation, str]]:
         """Yield the operations of some kinds that were rejected, each with its error code."""
         return ((op, op.outcome.code) for op in self.of(*kinds) if isinstance(op.outcome, Rejected))
-
-    def possible(self, *kinds: str) -> list[Operation]:
-        """Return the operations of some kinds that were not rejected."""
-        return [operation for operation in self.of(*kinds) if not isinstance(operation.outcome, Rejected)]
 
     def rows_of(self, operation: Operation) -> list[Row]:
         """Return the rows of booking_history that are what a book, a confirm or a cancel requested."""
@@ -122,26 +118,13 @@ class Index:
 
     @cached_property
     def requested(self) -> dict[int, float]:
-        """The earliest instants of the rows that an operation can have written that was not rejected, or that were there before."""
+        """The earliest instants of the rows that an operation can have written that was not rejected."""
         found: dict[int, float] = {}
-        for operation in self.possible("book", "confirm", "cancel"):
-            for row in self.rows_of(operation):
+        for operation in self.of("book", "confirm", "cancel"):
+            for row in () if isinstance(operation.outcome, Rejected) else self.rows_of(operation):
                 found.setdefault(row["id"], operation.started)
         # A lapsed hold is released by every expire, and by other bookings of the slot or the patient, even rejected ones.
-        first_expire = min((operation.started for operation in self.of("expire")), default=math.inf)
-        earlier_books = [operation for operation in self.of("book") if operation.started < first_expire]
-        for row in self.history:
-            if row["to_status"] == "FAILED" and (booking := self.bookings.get(row["booking_id"])):
-                releasing = (book.started for book in earlier_books if self._can_release(book, booking))
-                if (released := next(releasing, first_expire)) < math.inf:
-                    found[row["id"]] = released
-        return found | {row["id"]: -math.inf for row in self.before.history}
-
-    def _can_release(self, book: Operation, hold: Row) -> bool:
-        arguments = book.arguments
-        same_person = person(arguments["patient_name"]) == person(hold["patient_name"] or "")
-        overlap = same_person and self.slots_overlap(arguments["slot_id"], hold["slot_id"])
-        return arguments["request_id"] != hold["request_id"] and (arguments["slot_id"] == hold["slot_id"] or overlap)
+        return found | {row["id"]: -math.inf for row in self.history if row["to_status"] == "FAILED"}
 
     @cached_property
     def _latest(self) -> dict[int, float]:
@@ -155,13 +138,10 @@ class Index:
 
     def can_be_active(self, booking: Row, operation: Operation) -> bool:
         """Return whether a booking can have been active at some instant of an operation."""
-        earliest, latest = self._active.get(booking["id"], (-math.inf, math.inf))
-        return earliest <= operation.ended and operation.started <= latest
-
-    @cached_property
-    def _active(self) -> dict[int, tuple[float, float]]:
-        released = grouped((row["booking_id"], self.latest(row)) for row in self.history if row["to_status"] in FINAL)
-        return {key: (self.earliest(rows[0]), min(released.get(key, [math.inf]))) for key, rows in self.steps.items()}
+        steps = self.steps.get(booking["id"], [])
+        made = self.earliest(steps[0]) if steps else -math.inf
+        released = min((self.latest(row) for row in steps if row["to_status"] in FINAL), default=math.inf)
+        return made <= operation.ended and operation.started <= released
 
     def active_together(
         self, bookings: Iterable[Row], conflict: Callable[[Row, Row], bool] = lambda _one, _other: True
@@ -184,20 +164,8 @@ class Index:
         return self.steps[booking["id"]][0]["id"] if booking["id"] in self.steps else 0
 
     def same_patient(self, booking: Row, arguments: Row) -> bool:
-        """Return whether a booking is of the patient of a request, or of one who can be merged with them."""
-        if booking["patient_name"] is None:  # no patient at all; reported as an orphan
-            return True
-        one, other = patient_key(booking), patient_key(arguments)
-        return one == other or (one[0] == other[0] and self.first_merge(arguments) < math.inf)
-
-    def first_merge(self, patient: Row) -> float:
-        """Return the start of the first possible merge of patients with a name."""
-        return self._first_merges.get(person(patient["patient_name"]), math.inf)
-
-    @cached_property
-    def _first_merges(self) -> dict[str, float]:
-        merges = self.possible("merge_patients")
-        return {person(merge.arguments["patient_name"]): merge.started for merge in reversed(merges)}
+        """Return whether a booking is of the patient of a request; also if it has no patient, which `verify` reports."""
+        return booking["patient_name"] is None or patient_key(booking) == patient_key(arguments)
 
     def arguments(self, booking: Row) -> Row:
         """Return the arguments of the request of a booking, whatever its row says; what the row says where there was none."""
@@ -205,21 +173,13 @@ class Index:
         return operation.arguments if operation else {**booking, "allow_overlap": booking["overlap_allowed"]}
 
     def slots_overlap(self, one_id: int, other_id: int) -> bool:
-        """Return whether two slots, of any doctors, share time; False where one was deleted."""
+        """Return whether two slots, of any doctors, share time; False where one does not exist."""
         one, other = self.slots.get(one_id), self.slots.get(other_id)
         return bool(one and other and one["starts_at"] < other["ends_at"] and other["starts_at"] < one["ends_at"])
 
     def acknowledged_slots(self) -> Iterator[tuple[Operation, Row]]:
         """Yield each slot that an operation reported as created."""
         return ((operation, slot) for operation, result in self.ok("add_slots") for slot in result["slots"])
-
-    def can_be_deleted(self, slot_id: int, *, by: float = math.inf) -> bool:
-        """Return whether an operation that started up to the instant `by` can have deleted a slot."""
-        return slot_id not in self.slots and slot_id in self._deletions and self._deletions[slot_id] <= by
-
-    @cached_property
-    def _deletions(self) -> dict[int, float]:
-        return {op.arguments["slot_id"]: op.started for op in reversed(self.possible("delete_slot"))}
 
 
 def grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
@@ -246,11 +206,6 @@ def shape(slot: Row) -> SlotShape:
     """Return the doctor, the start and the length of a slot, from its row or from JSON."""
     starts_at, ends_at = _seconds(slot["starts_at"]), _seconds(slot["ends_at"])
     return slot["doctor_id"], starts_at, round((ends_at - starts_at) / 60)
-
-
-def shapes_overlap(one: SlotShape, other: SlotShape) -> bool:
-    """Return whether two slots are of one doctor and share time."""
-    return one[0] == other[0] and one[1] < other[1] + other[2] * 60 and other[1] < one[1] + one[2] * 60
 
 
 def _seconds(instant: dt.datetime | str) -> float:

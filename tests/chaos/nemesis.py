@@ -22,11 +22,9 @@ RARE = {"stop_server", "kill_server", "kill_backend", "kill_backend_at_commit"}
 class Nemesis:
     """Injects faults. Each public method but `run` is a kind; it returns how often it hit, which `injected` counts."""
 
-    def __init__(
-        self, seed: str, server: Server, proxy: Proxy, processes: Processes, expire: Callable[[], int]
-    ) -> None:
+    def __init__(self, seed: str, server: Server, proxy: Proxy, processes: Processes) -> None:
         self._random = random.Random(f"{seed} nemesis")
-        self._server, self._proxy, self._processes, self._expire = server, proxy, processes, expire
+        self._server, self._proxy, self._processes = server, proxy, processes
         self.injected: Counter[str] = Counter()
 
     def run(self, kinds: list[str], seconds: float) -> None:
@@ -103,9 +101,6 @@ class Nemesis:
             return freeze(self._server.postmaster(), rng)
         return sum(freeze(process, rng) for process in processes if rng.random() < 0.3)
 
-    def expire_concurrently(self, _: random.Random) -> int:
-        return self._expire()
-
     def cut_at_commit(self, rng: random.Random) -> int:
         return self._at_commits(rng, lambda link: link.cut(reset=rng.random() < 0.5))
 
@@ -116,17 +111,16 @@ class Nemesis:
         return self._at_commits(rng, lambda link: kill(link.backend), most=1)
 
     def freeze_at_commit(self, rng: random.Random) -> int:
-        def action(link: Link) -> None:
-            freeze(rng.choice([link.backend, self._processes.id(link.client_name)]) or link.backend, rng)
+        def frozen(link: Link) -> int | None:
+            return rng.choice([link.backend, self._processes.id(link.client_name)]) or link.backend
 
-        return self._at_commits(rng, action)
+        return self._at_commits(rng, lambda link: freeze(frozen(link), rng))
 
     def kill_client_at_commit(self, rng: random.Random) -> int:
-        def action(link: Link) -> None:
-            kill(self._processes.id(link.client_name))
-            link.cut()
+        def runs(link: Link) -> bool:
+            return bool(self._processes.id(link.client_name))
 
-        return self._at_commits(rng, action, lambda link: bool(self._processes.id(link.client_name)))
+        return self._at_commits(rng, lambda link: (kill(self._processes.id(link.client_name)), link.cut()), runs)
 
     def _on_links(self, share: float, rng: random.Random, action: Callable[[Link], object]) -> int:
         """Run an action on a share of the connections, and return on how many."""

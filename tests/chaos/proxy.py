@@ -77,7 +77,7 @@ class Link:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 ready_at = max(self._stalled_until, time.monotonic() + random.uniform(0, self._proxy.delay))
-                self._proxy.closing.wait(max(0, ready_at - time.monotonic()))
+                time.sleep(max(0, ready_at - time.monotonic()))
                 handle(data)
         self._answered.set()
         self.cut()
@@ -114,22 +114,18 @@ class Proxy:
             self._socket = f"{connection.info.host}/.s.PGSQL.{connection.info.port}"
         self._conninfo = conninfo
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self._acceptor = threading.Thread(target=self._accept)
         self._lock = threading.Lock()
         self._actions: list[tuple[AtCommit, Predicate]] = []
         self.links: list[Link] = []  # the open connections
-        self.closing = threading.Event()
         self.delay = 0.0
         self.refusing = False
 
     def __enter__(self) -> Self:
-        self._acceptor.start()
+        threading.Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.closing.set()
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._acceptor.join()
         self._listener.close()
         for link in [*self.links]:
             link.cut()

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.chaos.checker import Contents, Violation, violations
-from tests.chaos.clients import PROGRAM
 from tests.chaos.history import History, Ok, Operation, Rejected, Unknown
 from tests.chaos.nemesis import FAULTS, Nemesis
 from tests.chaos.proxy import Proxy
 from tests.chaos.server import Server, new_server
 from tests.chaos.workers import CLIENTS, Workers
 from tests.chaos.workload import fill
+from tests.conftest import PROGRAM
 from tests.support.waiting import wait_until
 
 # At the end without faults, so that operations that were retried under faults can succeed.
@@ -36,7 +36,6 @@ class Plan(NamedTuple):
 
 
 class Report(NamedTuple):
-    plan: Plan
     seconds: float
     operations: Sequence[Operation]
     faults: Counter[str]
@@ -49,17 +48,10 @@ class Report(NamedTuple):
 
     def lines(self) -> Iterator[str]:
         """Yield the report line by line."""
-        slowest = max(self.operations, key=lambda operation: operation.ended - operation.started)
-        report = {
-            "operations": Counter(operation.kind for operation in self.operations),
-            "by clients": Counter(operation.client.split("-")[0] for operation in self.operations),
-            **{outcome.__name__.lower(): self.counted(outcome) for outcome in (Ok, Rejected, Unknown)},
-            "faults": self.faults,
-        }
-        yield f"seconds       {self.seconds:.0f}, the slowest operation {slowest.ended - slowest.started:.1f}: {slowest.kind}"
-        for name, counts in report.items():
-            parts = ", ".join(f"{part} {count}" for part, count in counts.most_common())
-            yield f"{name:14}{counts.total()} ({parts})"
+        counts = {outcome.__name__.lower(): self.counted(outcome) for outcome in (Ok, Rejected, Unknown)}
+        yield f"operations    {len(self.operations)} in {self.seconds:.0f} seconds"
+        for name, counted in {**counts, "faults": self.faults}.items():
+            yield f"{name:14}{counted.total()} ({', '.join(f'{part} {count}' for part, count in counted.most_common())})"
         yield f"violations    {len(self.violations)}"
         yield from (f"  {violation.kind}: {violation.message}" for violation in self.violations)
 
@@ -77,7 +69,7 @@ def run(plan: Plan) -> Report:
         proxy = stack.enter_context(Proxy(server.conninfo))
         workers = stack.enter_context(Workers(plan.clients, plan.seed, proxy, workload, history, home))
         began = time.monotonic()
-        nemesis = Nemesis(plan.seed, server, proxy, workers.processes, workers.expire_concurrently)
+        nemesis = Nemesis(plan.seed, server, proxy, workers.processes)
         if plan.faults:
             nemesis.run([*plan.faults], plan.seconds)
         else:
@@ -90,7 +82,7 @@ def run(plan: Plan) -> Report:
         found = [Violation("bug", message) for message in history.bugs]
         found += violations(history.operations, Contents.read(server.conninfo), before)
         found += _verify(server, home)
-    report = Report(plan, seconds, history.operations, nemesis.injected, found)
+    report = Report(seconds, history.operations, nemesis.injected, found)
     assert report.counted(Ok), "no operation was acknowledged"
     return report
 

@@ -24,11 +24,9 @@ class Server:
     """The server and its faults; clients cannot start it."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._embedded = EmbeddedServer(data_dir)
+        """Start a new server, with an empty clinic in UTC."""
         self._stopping = threading.Lock()
-
-    def start(self) -> None:
-        """Start it for the first time, with an empty clinic in UTC."""
+        self._embedded = EmbeddedServer(data_dir)
         self._embedded.start()
         self.conninfo = self._embedded.conninfo()
         with connect(self.conninfo) as connection:
@@ -99,7 +97,6 @@ def new_server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="booking-chaos-", ignore_cleanup_errors=True) as folder:
         server = Server(Path(folder) / "data")
         try:
-            server.start()
             yield server
         finally:
             server.stop()

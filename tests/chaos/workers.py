@@ -6,7 +6,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
@@ -28,14 +27,14 @@ CLIENTS = {"pooled": 9, "single": 3, "process": 6, "import": 3}
 
 def send(name: str, client: Client, requests: list[Request], history: History) -> list[Outcome]:
     """Send requests once, and record them with their outcomes."""
-    begun = [history.start() for _ in requests]
+    started = time.time()
     try:
         outcomes = client(requests)
     except Exception:
         outcomes = [history.bug(f"{name} failed at {requests}:\n{traceback.format_exc()}")] * len(requests)
     ended = time.time()
-    for (number, started), request, outcome in zip(begun, requests, outcomes, strict=True):
-        history.operations.append(Operation(number, name, *request, started, ended, outcome))
+    for request, outcome in zip(requests, outcomes, strict=True):
+        history.operations.append(Operation(name, *request, started, ended, outcome))
     return outcomes
 
 
@@ -49,7 +48,7 @@ class Workers:
         self._seed, self._proxy, self._workload, self._history, self._home = seed, proxy, workload, history, home
         self._stop = threading.Event()
         self._databases: list[Database] = []
-        pool, imports, expire = self._session("pool", 9), self._session("imports", 6), self._session("expire", 8)
+        pool, imports = self._session("pool", 9), self._session("imports", 6)
         new: dict[str, Callable[[str], Client]] = {
             "pooled": lambda name: SessionClient(pool, name, history),
             "single": lambda name: SessionClient(self._session(name), name, history),
@@ -58,8 +57,6 @@ class Workers:
         }
         clients = [(f"{kind}-{n}", new[kind](f"{kind}-{n}")) for kind, count in counts.items() for n in range(count)]
         self._threads = [threading.Thread(target=self._work, args=pair, daemon=True) for pair in clients]
-        self._expire = {f"expire-{n}": SessionClient(expire, f"expire-{n}", history) for n in range(8)}
-        self._expire |= {f"expire_process-{n}": self._program(f"expire_process-{n}") for n in range(2)}
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -73,12 +70,6 @@ class Workers:
         self._join(5)
         for database in self._databases:
             database.close()
-
-    def expire_concurrently(self) -> int:
-        """Run ten `expire` at the same time, and return how many."""
-        with ThreadPoolExecutor(10) as threads:
-            sent = threads.map(lambda item: send(*item, [Request("expire", {})], self._history), self._expire.items())
-            return len([*sent])
 
     def finish(self) -> None:
         """Stop all workers, and wait until they have ended; one that does not end is a bug."""

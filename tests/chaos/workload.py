@@ -5,14 +5,13 @@ import itertools
 import random
 import threading
 import unicodedata
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import psycopg
 
-from tests.chaos.history import person
 from tests.chaos.index import patient_key
 
 DOCTORS = 6
@@ -27,10 +26,7 @@ MOST_ROWS = 25
 # These few patients book a large part of the slots, so that their bookings overlap.
 REGULARS = 5
 REGULAR_SHARE = 0.5
-# The first of them are registered several times, by two email addresses and by phone, and merged.
-DUPLICATES = 2
-WEIGHTS = {"book": 46, "confirm": 18, "cancel": 22, "expire": 3, "add_slots": 6, "delete_slot": 5}
-WEIGHTS |= {"update_doctor": 2, "add_patient": 1, "update_patient": 2, "merge_patients": 2}
+WEIGHTS = {"book": 45, "confirm": 18, "cancel": 22, "expire": 8, "add_slots": 6, "update_doctor": 2}
 SPELLINGS: list[Callable[[str], str]] = [
     str,
     str.upper,
@@ -57,8 +53,7 @@ class Workload:
         self._doctors = doctors
         self._first_day = first_day
         self._bookings: deque[str] = deque(maxlen=60)
-        # The numbers of patients, by name and contact.
-        self._patients: dict[str, dict[str, int]] = defaultdict(dict)
+        self._patients: dict[tuple[str, str], int] = {}  # their numbers, by name and contact
         self._numbers = itertools.count(REGULARS)
 
     def learn(self, request: Request, result: Mapping[str, Any]) -> None:
@@ -67,13 +62,9 @@ class Workload:
             match request.kind:
                 case "book":
                     self._bookings.append(result["reference"])
-                    name, contact = patient_key(request.arguments)
-                    self._patients[name][contact] = result["patient_id"]
+                    self._patients[patient_key(request.arguments)] = result["patient_id"]
                 case "cancel" if result["reference"] in self._bookings:
                     self._bookings.remove(result["reference"])
-                case "merge_patients":
-                    merged, numbers = request.arguments, self._patients[person(request.arguments["patient_name"])]
-                    numbers.update((key, result["id"]) for key, n in [*numbers.items()] if n == merged["patient_id"])
                 case "add_slots":
                     self._cold.extend(slot["id"] for slot in result["slots"])
 
@@ -88,18 +79,10 @@ class Workload:
                     return Request(kind, {})
                 case "add_slots":
                     return Request(kind, self._new_slots(rng))
-                case "delete_slot":
-                    return Request(kind, {"slot_id": self._slot(rng, hot=0.0, new=0.5)})
                 case "update_doctor":
                     # More often active: most bookings should not be rejected for this.
                     doctor_id = rng.choice(self._doctors[-PART_TIMERS:])
                     return Request(kind, {"doctor_id": doctor_id, "active": rng.random() < 0.6})
-                case "add_patient":
-                    return Request(kind, self._patient(rng, self._regular_or_new(rng)))
-                case "update_patient" if found := self._update(rng):
-                    return Request(kind, found)
-                case "merge_patients" if found := self._merge(rng):
-                    return Request(kind, found)
             return Request("book", self._booking(rng, self._regular_or_new(rng)))
 
     def file(self, rng: random.Random) -> list[Request]:
@@ -118,10 +101,11 @@ class Workload:
     def _booking(self, rng: random.Random, number: int, atomic: bool = False) -> dict[str, Any]:
         how = rng.random()
         patient = self._patient(rng, number)
+        hot = 0.0 if atomic else 0.6 if number < REGULARS else 0.3
         return {
             **patient,
-            "patient_id": self._known(patient) if rng.random() < 0.5 else None,
-            "slot_id": self._slot(rng, hot=0.0 if atomic else 0.6 if number < REGULARS else 0.3, new=0.2),
+            "patient_id": self._patients.get(patient_key(patient)) if rng.random() < 0.5 else None,
+            "slot_id": rng.choice(self._hot if rng.random() < hot else self._cold),
             "request_id": _request_id(rng),
             "confirm": how < 0.3,
             "hold_minutes": None if how < 0.3 else LONG_HOLD if how < 0.6 else rng.choice(SHORT_HOLDS),
@@ -133,40 +117,12 @@ class Workload:
         return rng.randrange(REGULARS) if rng.random() < REGULAR_SHARE else next(self._numbers)
 
     def _patient(self, rng: random.Random, number: int) -> dict[str, Any]:
-        duplicate = number < DUPLICATES
-        by_phone = rng.random() < 0.5 if duplicate else number % 3 == 2
-        email = f"p{number}@{rng.choice('xy') if duplicate else 'x'}.example"
+        by_phone, email = number % 3 == 2, f"p{number}@x.example"
         return {
             "patient_name": rng.choice(SPELLINGS)(f"Zoë Müller {number}"),
             "patient_email": None if by_phone else rng.choice([email, email.upper()]),
-            "patient_phone": _phone(rng, number) if by_phone else None,
+            "patient_phone": rng.choice(["+49 30 {:07}", "+49-30-{:07}"]).format(number) if by_phone else None,
         }
-
-    def _update(self, rng: random.Random) -> dict[str, Any] | None:
-        """Return another spelling of a regular patient's name or phone number, which leaves them the same patient."""
-        number = rng.randrange(REGULARS)
-        patient = self._patient(rng, number)
-        field, value = rng.choice([("name", patient["patient_name"]), ("phone", _phone(rng, number))])
-        known = self._known(patient)
-        return {"patient_id": known, "field": field, "value": value} if known else None
-
-    def _merge(self, rng: random.Random) -> dict[str, Any] | None:
-        name = self._patient(rng, rng.randrange(DUPLICATES))["patient_name"]
-        numbers = sorted({*self._patients[person(name)].values()})
-        if len(numbers) < 2:
-            return None
-        return {**dict(zip(("patient_id", "into_id"), rng.sample(numbers, 2), strict=True)), "patient_name": name}
-
-    def _known(self, patient: Mapping[str, Any]) -> int | None:
-        name, contact = patient_key(patient)
-        return self._patients[name].get(contact)
-
-    def _slot(self, rng: random.Random, *, hot: float, new: float) -> int:
-        how = rng.random()
-        if how < hot:
-            return rng.choice(self._hot)
-        # Bookings of the newest slots race with their deletion.
-        return self._cold[-rng.randrange(1, 6)] if how < hot + new else rng.choice(self._cold)
 
     def _new_slots(self, rng: random.Random) -> dict[str, Any]:
         day = dt.datetime.combine(self._first_day, dt.time(), dt.UTC) + dt.timedelta(days=rng.randrange(1, 300))
@@ -196,10 +152,6 @@ def fill(conninfo: str) -> Workload:
             {"day": day, "last": last, "length": length},
         ).fetchall()
     return Workload([slot for slot, _ in slots], sorted({doctor for _, doctor in slots}), first_day + dt.timedelta(30))
-
-
-def _phone(rng: random.Random, number: int) -> str:
-    return rng.choice(["+49 30 {:07}", "+49-30-{:07}"]).format(number)
 
 
 def _request_id(rng: random.Random) -> str:

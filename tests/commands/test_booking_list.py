@@ -102,7 +102,6 @@ def test_a_list_shows_200_rows_or_its_limit_and_reports_more(booking, sql, inser
         ("--from 2050-03-08 --to 2050-03-07", 2, "invalid_input"),
         ("--limit 0", 2, "usage"),
         ("--limit 9223372036854775807", 2, "usage"),
-        ("--limit 1 --limit 2", 2, "usage"),
     ],
 )
 def test_a_filter_that_cannot_be_applied_is_rejected(booking, options, status, code):

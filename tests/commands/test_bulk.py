@@ -4,8 +4,7 @@ import datetime as dt
 
 import pytest
 
-from tests.commands.test_slots import DAY, add_doctor, add_slot, listed, set_zone_where_it_is_noon
-from tests.conftest import Ran
+from tests.commands.test_slots import DAY, add_doctor, add_slot, listed, set_zone_where_it_is_noon, sundays_of_change
 
 MORNING = ("--from", DAY, "--start", "09:00", "--end", "11:00")
 COUNTS = ("planned", "created", "existing", "conflicts", "past")
@@ -38,11 +37,6 @@ def times(done):
     return [slot["time"] for slot in done.json["slots"]]
 
 
-def test_the_program_creates_slots_and_counts_them(program):
-    done = program("slots", "bulk", "ANA@clinic.example", *MORNING)
-    assert done == Ran(0, "Created 4 of 4 slots for ana.\n", "")
-
-
 @pytest.mark.parametrize(
     ("arguments", "status", "code"),
     [
@@ -56,7 +50,6 @@ def test_the_program_creates_slots_and_counts_them(program):
         ("1 --from +5d --start 09:00 --end 11:00 --days someday", 2, "usage"),
         ("1 --from +5d --start 09:00 --end 11:00 --break 13:00-12:00", 2, "usage"),
         ("1 --from +5d --start 09:00 --end 11:00 --minutes 481", 2, "usage"),
-        ("1 --from +5d --start 09:00 --end 11:00 --minutes 30 --minutes 60", 2, "usage"),
         ("1 --from +5d --start 09:00 --end 09:00", 2, "invalid_input"),
         ("1 --from +5d --start 09:00 --end 24:01", 2, "usage"),
     ],
@@ -123,6 +116,25 @@ def test_an_overlapping_slot_is_a_conflict_and_the_rest_is_created(booking, bulk
     done = bulk(*MORNING)
     assert times(done) == created.split()
     assert counts(done) == (4, len(times(done)), 0, conflicts, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "starts", "remark"),
+    [
+        (0, "01:00 01:30 03:00 03:30", "no 02:00 and 02:30"),
+        (1, "01:00 01:30 02:00 02:30 03:00 03:30", "02:00 and 02:30 twice"),
+    ],
+    ids=["forward", "back"],
+)
+def test_a_time_that_the_clock_skips_gets_no_slot_and_a_repeated_one_gets_one(booking, bulk, change, starts, remark):
+    booking("clinic", "set", "--timezone", "Europe/Berlin")
+    date = sundays_of_change(DAY.year + 1)[change]
+    night = ("--from", date - dt.timedelta(days=1), "--to", date, "--start", "01:00", "--end", "04:00")
+    dry, done, again = bulk(*night, "--dry-run"), bulk(*night), bulk(*night)
+    assert [slot["time"] for slot in done.json["slots"] if slot["date"] == f"{date}"] == starts.split()
+    assert done.stderr.startswith(f"{date} has {remark}")
+    assert dry.stderr == done.stderr == again.stderr
+    assert done.json["planned"] == done.json["created"] == dry.json["created"] == again.json["existing"]
 
 
 def test_past_times_of_today_are_left_out_and_counted(booking, bulk):

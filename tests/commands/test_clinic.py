@@ -10,14 +10,6 @@ import pytest
 PATIENT = ("--name", "Pat", "--email", "pat@mail.example")
 
 
-def test_the_program_sets_and_shows_the_clinic(program):
-    done = program("clinic", "set", "--name", "Hill Clinic", "--timezone", "Europe/Berlin", "--hold", "0.5")
-    assert (done.status, done.stderr) == (0, "")
-    shown = program("clinic", "show", "-o", "json").json
-    assert shown.pop("updated_at")
-    assert shown == {"name": "Hill Clinic", "timezone": "Europe/Berlin", "hold_minutes": 0.5}
-
-
 @pytest.mark.parametrize(
     ("options", "change"),
     [
@@ -41,7 +33,6 @@ def test_an_update_changes_only_the_given_settings(booking, options, change):
         ([], "invalid_input"),
         *((["--timezone", zone], "invalid_input") for zone in ("Mars/Olympus", "europe/berlin", "UTC+2", "", "../UTC")),
         *((["--hold", minutes], "usage") for minutes in ("0", "1440.1", "nan", "")),
-        (["--hold", "3", "--hold", "4"], "usage"),
     ],
     ids=str,
 )

@@ -171,13 +171,6 @@ def test_option_given_twice_is_refused_and_changes_nothing(booking, day, content
     assert contents() == before
 
 
-def test_status_given_twice_lists_bookings_in_either_status(booking, day):
-    booking("book", 3, "--patient", 1)
-    booking("cancel", 3)
-    shown = booking("list", "--status", "pending", "--status", "confirmed", "-o", "json").json
-    assert [made["status"] for made in shown] == ["PENDING", "CONFIRMED"]
-
-
 @pytest.mark.parametrize(
     "commands",
     [

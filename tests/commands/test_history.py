@@ -1,7 +1,5 @@
 """`booking history`: every change of a booking is recorded in its transaction, with who, when and why."""
 
-import getpass
-
 import pytest
 
 PATIENT = ("--name", "Maria Silva", "--email", "maria@example.org")
@@ -37,11 +35,6 @@ def test_cancel_with_an_invalid_reason_is_refused_and_changes_nothing(booking, s
     before = contents()
     assert booking("cancel", 1, "--reason", reason).status == 2
     assert contents() == before
-
-
-def test_actor_is_the_login_name_unless_set(program, slot):
-    program("book", slot, *PATIENT, BOOKING_ACTOR="")
-    assert [change["actor"] for change in program("history", 1, "-o", "json").json] == [getpass.getuser()]
 
 
 @pytest.mark.parametrize(

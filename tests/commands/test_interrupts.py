@@ -7,7 +7,6 @@ import threading
 
 import pytest
 
-from booking_cli import signals
 from tests.support.waiting import PATIENCE_SECONDS, wait_for_lock_waiter, wait_until
 
 PATIENT = ("--name", "Pat", "--email", "pat@example.com")
@@ -49,20 +48,6 @@ def test_ctrl_c_during_imports_is_reported_on_one_line(start, tmp_path, package)
     process = start("slots", "list", PYTHONPATH=str(tmp_path), SIGINT_AT=package)
     stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, stdout, len(stderr.splitlines())) == (130, "", 1)
-
-
-def test_deferred_ctrl_c_is_delivered_once_and_a_second_one_at_once():
-    signals.install()
-    signals.defer_sigint()
-    signal.raise_signal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        signals.deliver_sigint()
-    signals.deliver_sigint()
-    signals.defer_sigint()
-    signal.raise_signal(signal.SIGINT)
-    for _ in range(3):
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
 
 
 def test_ctrl_c_during_commit_is_deferred_until_the_result_is_shown(start, proxy, sql, slot):

@@ -10,7 +10,7 @@ import time
 import psycopg
 import pytest
 
-from booking_cli.db import runner
+from booking_cli.db import runner, transaction
 from booking_cli.domain.dates import Period
 from booking_cli.domain.errors import DatabaseUnavailable
 from booking_cli.repository import slots
@@ -100,7 +100,7 @@ def test_a_list_that_is_closed_in_the_middle_releases_its_connection(open_clinic
 
 
 def test_a_reader_who_pauses_after_the_server_has_sent_everything_gets_all_rows(opened, monkeypatch):
-    monkeypatch.setattr(runner, "IDLE_IN_TRANSACTION_SECONDS", 0.05)  # the server ends the session in the pause
+    monkeypatch.setattr(transaction, "IDLE_IN_TRANSACTION_SECONDS", 0.05)  # the server ends the session in the pause
     found = list_slots(opened, MANY)
     before = list(itertools.islice(found, MANY - 100))
     time.sleep(0.5)

@@ -60,19 +60,6 @@ def test_bookings_overlap_where_they_share_a_minute(booking, slot, time, minutes
     assert booking("book", slot(time, minutes), *PATIENT).status == (4 if overlaps else 0)
 
 
-@pytest.mark.parametrize(
-    ("options", "change"),
-    [((), "expire"), ((), "cancel 1"), (("--confirm",), "cancel 1")],
-    ids=["failed", "cancelled hold", "cancelled booking"],
-)
-def test_booking_that_has_ended_does_not_overlap(booking, sql, slot, options, change):
-    booking("book", slot("09:00"), *PATIENT, *options)
-    if change == "expire":
-        sql("UPDATE bookings SET hold_expires_at = now()")
-    assert booking(*change.split()).status == 0
-    assert booking("book", slot("09:15"), *PATIENT).status == 0
-
-
 def test_allow_overlap_books_at_an_overlapping_time_but_not_a_taken_slot(booking, slot):
     taken = slot("09:00")
     booking("book", taken, *PATIENT)

@@ -1,7 +1,6 @@
 """`booking patients`: one record for each person, however the name is spelled, which can be corrected and merged."""
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from booking_cli.db.connections import connect
 from booking_cli.db.migrations import migrate
+from tests.support.server import as_owner
 
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 MARIA = ("Maria Silva", "--email", "maria@example.org")
@@ -27,6 +27,9 @@ SPELLINGS = {
     "Turkish i": ("İpek Işık", "ipek ışık"),
     "Turkish capitals": ("İpek Işık", "IPEK IŞIK"),
     "sharp s": ("Jörg Groß", "JÖRG GROSS"),
+    "dotless i": ("IŞIK", "ışık"),
+    "ligature": ("ﬁona", "FIONA"),
+    "half-width kana": ("ガガ", "ｶﾞｶﾞ"),
     "no-break space": ("Maria Silva", "Maria\u00a0Silva"),
     "double space": ("Maria Silva", " Maria  Silva "),
     "zero-width space": ("Maria Silva", "Ma\u200bria Silva"),
@@ -44,15 +47,13 @@ def on_postgres_15(booking):
     """Runs a command on a database of PostgreSQL 15 with lc_ctype=C, on a server that stops after the test."""
     if not POSTGRES_15.exists():
         pytest.skip("PostgreSQL 15 is not installed")
-    owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-    as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
     folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="booking-test-"))
-    if owner:
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
 
     def run(program, *options):
         command = [POSTGRES_15 / program, "-D", folder / "data", *options]
-        subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True, **as_owner)
+        subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True, **as_owner(folder))
 
     run("initdb", "--username=booking", "--auth=trust", "--encoding=UTF8", "--locale=C")
     run("pg_ctl", "start", "-w", "-l", folder / "log", "-o", f"-k {folder} -c listen_addresses='' -c fsync=off")

@@ -1,7 +1,5 @@
 """`--request-id`: a repeated request is made once, and gets its first result."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from booking_cli.domain.validation import PatientKey
@@ -125,17 +123,6 @@ def test_request_id_of_a_refused_booking_can_be_used_again(booking, slots):
     assert (ran.status, ran.stderr, ran.json["status"]) == (0, "", "PENDING")
 
 
-def test_ten_processes_with_one_request_id_make_one_booking_and_all_get_it(program, booking, sql, slot):
-    booking("book", slot, *OTHER)
-    sql(LAPSE)
-    with ThreadPoolExecutor(10) as pool:
-        runs = list(pool.map(lambda _: program("book", slot, *PATIENT, *KEY), range(10)))
-    assert [(run.status, run.stdout) for run in runs] == [(0, runs[0].stdout)] * 10, runs
-    made = sql("SELECT reference FROM bookings WHERE request_id = 'call-17'")
-    assert made == [{"reference": runs[0].json["reference"]}]
-    assert sum(run.stderr == "" for run in runs) == 1
-
-
 @pytest.fixture
 def hold(booking, slot):
     """The reference of a hold."""
@@ -153,14 +140,6 @@ def test_repeated_change_gets_its_first_result_and_changes_nothing(program, book
     assert contents() == after_the_first
 
 
-def test_repeated_confirmation_of_a_booking_that_was_cancelled_gets_its_first_result(booking, hold):
-    first = booking("confirm", hold, *KEY)
-    booking("cancel", hold, "--reason", "is ill")
-    again = booking("confirm", hold, *KEY)
-    assert (again.status, again.stdout) == (0, first.stdout)
-    assert "CANCELLED" in again.stderr
-
-
 @pytest.mark.parametrize("command", ["confirm", "cancel"])
 @pytest.mark.parametrize("key", [(), ("--request-id", "call-18")], ids=["without", "another"])
 def test_repeated_change_without_its_request_id_is_refused(booking, hold, contents, command, key):
@@ -169,12 +148,6 @@ def test_repeated_change_without_its_request_id_is_refused(booking, hold, conten
     ran = booking(command, hold, *key, "-o", "json")
     assert (ran.status, ran.stdout, ran.error["code"]) == (4, "", "wrong_state")
     assert contents() == before
-
-
-def test_one_request_id_books_confirms_and_cancels(booking, slot):
-    reference = booking("book", slot, *PATIENT, *KEY).json["reference"]
-    assert booking("confirm", reference, *KEY).json["status"] == "CONFIRMED"
-    assert booking("cancel", reference, *KEY).json["status"] == "CANCELLED"
 
 
 def test_replay_by_a_patient_number_from_before_a_merge_gets_the_first_result(opened, slots):

@@ -89,18 +89,6 @@ def test_the_status_of_a_slot_follows_from_its_bookings(booking):
     assert states() == [("free", None), ("booked", 1), ("free", None)]
 
 
-@pytest.mark.parametrize("expired", [False, True])
-@pytest.mark.usefixtures("three")
-def test_a_slot_is_free_once_its_hold_has_lapsed_even_before_expire(booking, sql, expired):
-    sql("UPDATE bookings SET hold_expires_at = now() - interval '1 second' WHERE status = 'PENDING'")
-    if expired:
-        booking("expire")
-    shown = booking("slots", "show", 2, "-o", "json").json
-    assert (shown["status"], shown["booking_id"]) == ("free", None)
-    assert listed(booking) == [1, 2]
-    assert listed(booking, "--status", "held") == []
-
-
 @pytest.mark.usefixtures("three")
 def test_slots_of_an_inactive_doctor_are_not_listed_as_free(booking, doctor):
     booking("doctors", "update", doctor, "--inactive")

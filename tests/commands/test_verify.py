@@ -54,30 +54,6 @@ def test_the_program_lists_violations_and_ends_with_status_4(program, sql, day):
     assert (table.status, day[0]["reference"] in table.stdout) == (4, True)
 
 
-@pytest.mark.usefixtures("day")
-def test_valid_commands_leave_no_violations(booking, sql):
-    for _ in range(2):
-        assert booking("book", "4", *MARIA, "--request-id", "call-17").status == 0
-    booking("patients", "add", "Thomas Berg", "--phone", "555 0100")
-    assert booking("patients", "merge", "555 0100", "tom@example.org").status == 0
-    sql("UPDATE bookings SET hold_expires_at = now() WHERE status = 'PENDING'")
-    booking("book", "2", *MARIA, "--confirm")
-    booking("cancel", "1", "--reason", "has a cold")
-    booking("book", "1", *TOM)
-    booking("book", "1", *MARIA)
-    booking("doctors", "add", "Ben", "--specialization", "Cardiology", "--email", "ben@clinic.example")
-    booking("slots", "bulk", "2", *DAY[:-3], "09:10", "--end", "11:10")
-    assert booking("book", "6", *TOM, "--confirm").status == 4
-    assert booking("book", "6", *TOM, "--confirm", "--allow-overlap").status == 0
-    booking("slots", "delete", "9")
-    booking("doctors", "update", "1", "--inactive")
-
-    states = [entry["status"] for entry in booking("list", "-o", "json").json]
-    assert sorted(states) == ["CANCELLED"] * 2 + ["CONFIRMED"] * 2 + ["FAILED"] * 2 + ["PENDING"] * 2
-    ran = booking("verify", "-o", "json")
-    assert (ran.status, ran.json, ran.stderr) == (0, [], "")
-
-
 @pytest.mark.parametrize(("status", "hold"), [("CONFIRMED", "NULL"), ("PENDING", "now()")])
 def test_two_active_bookings_of_a_slot_are_found(violations, sql, day, status, hold):
     sql("DROP INDEX bookings_one_active_per_slot")

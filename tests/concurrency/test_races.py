@@ -180,23 +180,3 @@ def test_slots_added_in_bulk_for_a_doctor_deleted_meanwhile_are_refused(opened, 
     sql("DELETE FROM doctors")
     with pytest.raises(NotFound):
         slots.add_many(opened, doctor, starts, 30, strict=False)
-
-
-def test_slots_booked_confirmed_cancelled_and_expired_at_once_stay_consistent(opened, book, make_slots, sql):
-    slots = make_slots(4)
-
-    def book_and_cancel(number):
-        try:
-            made = book(slots[number % 4], f"Pat {number}")().booking
-            if number % 3:
-                bookings.confirm(opened, BookingKey(reference=made.reference), "c")
-            bookings.cancel(opened, BookingKey(id=made.id), None, "x")
-        except BookingError as refusal:
-            return refusal
-        return None
-
-    outcomes = kinds(
-        at_once(*[partial(book_and_cancel, n) for n in range(60)], *[partial(bookings.expire, opened)] * 4)
-    )
-    assert set(outcomes) <= {"NoneType", "SlotTaken", "Expiry"}
-    assert sql("SELECT count(*) AS n FROM bookings WHERE status = 'CANCELLED'") == [{"n": outcomes.count("NoneType")}]

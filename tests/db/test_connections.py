@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from booking_cli.db import pool, runner
+from booking_cli.db import pool, runner, transaction
 from booking_cli.db.transaction import Transaction
 from booking_cli.domain.errors import DatabaseUnavailable
 from booking_cli.repository import clinic
@@ -38,7 +38,7 @@ def pid_of(tx):
 def test_connection_that_the_server_ends_between_two_statements_is_replaced(database, sql, kind, end, monkeypatch):
     """A session can be idle in a transaction after Ctrl-Z, or on a laptop that was asleep."""
     if end is wait_until_gone:
-        monkeypatch.setattr(runner, "IDLE_IN_TRANSACTION_SECONDS", 0.05)
+        monkeypatch.setattr(transaction, "IDLE_IN_TRANSACTION_SECONDS", 0.05)
     pids = []
 
     def work(tx):

@@ -24,15 +24,6 @@ def test_grant_creates_a_role_of_the_clinic_that_cannot_log_in(booking, sql, mak
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_grant_again_changes_nothing(booking, member, rights, kind, sql, role_of):
-    login, before = name_of(member(kind)), rights(kind)
-    for words in ([], ["--to", login]):
-        assert booking("db", "grant", kind, *words).status == 0
-    assert rights(kind) == before
-    assert len(sql("SELECT 1 FROM pg_auth_members WHERE roleid = %s::regrole", role_of(kind))) == 1
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_grant_again_restores_the_rights_of_a_role(booking, member, rights, kind, sql, role_of, make_login):
     address, before = member(kind), rights(kind)
     role, friend = role_of(kind), name_of(make_login())

@@ -188,6 +188,7 @@ def test_command_over_the_statement_timeout_ends_with_6_and_changes_nothing(prog
     other.execute("UPDATE doctors SET name = 'locked' WHERE id = 1")
     ran = program("doctors", "update", 1, "--name", "New", "-o", "json", BOOKING_STATEMENT_TIMEOUT="0.05")
     assert (ran.status, ran.error["code"], ran.stdout) == (6, "busy", "")
+    assert "BOOKING_STATEMENT_TIMEOUT" in ran.error["message"]
     other.rollback()
     assert sql("SELECT name FROM doctors WHERE id = 1") == [{"name": "Ana"}]
 

@@ -29,7 +29,7 @@ def closed_ports():
         yield [bound.getsockname()[1] for bound in (one, another)]
 
 
-@pytest.mark.parametrize("command", [("slots", "list"), ("db", "migrate")], ids=" ".join)
+@pytest.mark.parametrize("command", [("slots", "list"), ("db", "status"), ("db", "migrate")], ids=" ".join)
 @pytest.mark.parametrize(("address", "reason"), UNREACHABLE.values(), ids=list(UNREACHABLE))
 def test_command_on_an_unreachable_database_ends_with_5_and_the_reason(
     booking, url, closed_ports, address, reason, command

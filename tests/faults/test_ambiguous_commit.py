@@ -185,14 +185,6 @@ def test_too_many_broken_commits_end_with_busy_and_change_nothing(run, proxy, co
     assert contents() == before
 
 
-@CUTS
-def test_program_whose_commit_broke_books_once(proxy, sql, program, cut):
-    getattr(proxy, cut)()
-    ran = program(*shlex.split(BOOK), "-o", "json", BOOKING_DATABASE_URL=proxy.url)
-    assert (ran.status, ran.stderr) == (0, "")
-    assert sql("SELECT reference FROM bookings WHERE slot_id = 4") == [{"reference": ran.json["reference"]}]
-
-
 @pytest.mark.parametrize("was_made", [False, True], ids=["not made", "made"])
 @EACH_CHANGE
 @pytest.mark.usefixtures("database_stays_away")

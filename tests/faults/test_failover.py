@@ -27,8 +27,6 @@ SLOTS = """
     SELECT id, t, t + interval '5 minutes'
     FROM doctor, generate_series(now() + interval '1 day', now() + interval '60 days', interval '5 minutes') t
     RETURNING id"""
-READS = (("slots", "list"), ("db", "status"))
-WRITES = (("book", 1, "--name", "Pat", "--email", "p@x.de"), ("expire", "--quiet"))
 
 
 @pytest.fixture
@@ -184,26 +182,13 @@ def test_failover_under_load_keeps_every_acknowledged_change_once(pair, open_cli
     assert (verified.status, verified.json) == (0, [])
 
 
-@pytest.fixture(scope="module")
-def unpromoted():
-    """A hot standby whose primary was killed."""
-    with primary_and_standby() as servers:
-        servers.primary.kill()
-        yield servers
-
-
-@pytest.mark.parametrize("arguments", READS + WRITES, ids=lambda arguments: arguments[0])
-def test_command_before_the_promotion_ends_with_5_and_on_the_standby_only_reads(booking, unpromoted, arguments):
-    ran = booking(*arguments, "-o", "json", BOOKING_DATABASE_URL=unpromoted.url)
-    assert (ran.status, ran.stdout, ran.error["code"]) == (5, "", "database_unavailable")
-    for text in (unpromoted.primary.port, "refused", unpromoted.standby.port, "read-only"):
-        assert ran.error["message"].count(str(text)) == 1
-    ran = booking(*arguments, "-o", "json", BOOKING_DATABASE_URL=unpromoted.standby.url)
-    if arguments in READS:
-        assert (ran.status, ran.stderr) == (0, "")
-    else:
+def test_command_before_the_promotion_ends_with_5(pair, booking):
+    pair.primary.kill()
+    for command in ("slots list", "db status", "book 1 --name Pat --email p@x.de", "expire --quiet"):
+        ran = booking(*command.split(), "-o", "json", BOOKING_DATABASE_URL=pair.url)
         assert (ran.status, ran.stdout, ran.error["code"]) == (5, "", "database_unavailable")
-        assert "standby" in ran.error["message"]
+        for text in (pair.primary.port, "refused", pair.standby.port, "read-only"):
+            assert ran.error["message"].count(str(text)) == 1
 
 
 def result_after_failover(servers, call):

@@ -5,7 +5,7 @@ from random import Random
 # None of these may take effect in the database, on a terminal or in a spreadsheet.
 TEXTS = (
     "", " ", "\t\n", "'; DROP TABLE bookings; --", "$$; SELECT pg_sleep(9); $$", "%s %(name)s %d %",
-    "{} {0} {0.__class__}", "1); UPDATE bookings SET status = 'CANCELLED'; --", "${HOME} `id` $(id)",
+    "{} {0} {0.__class__}", "${HOME} `id` $(id)",
     "[bold]loud[/bold]", "[/]", "[red", ":smile:", "[link=http://evil.example]x[/link]", "=cmd|' /C calc'!A0", "+1+1",
     "-1", "@SUM(A1:A9)", "'=1", " =1+1", "\u00a0=1+1", "a,b;c\"d'e\\f", '"', "\0", "a\0b", "\x1b[31mred\x1b[0m",
     "\x1b]8;;http://evil.example\x07x\x1b]8;;\x07", "\x9b31m", "a\nb", "a\rb", "a\tb", "\x08\x08", "\x7f", "\x85",
@@ -17,9 +17,8 @@ TEXTS = (
     "x" * 500, "x" * 501,
 )  # fmt: skip
 OPTION_LIKE = (
-    "-", "--", "---", "-o", "-ojson", "-o=json", "--output", "--output=", "--output=json", "--output=yaml", "--outpu",
-    "--help", "-h", "-v", "-vvv", "-qo", "-x", "--reason", "--name=", "--no-such", "--limit=", "-1", "-\u0665", "@file",
-    "--\x1b[31m", "--\u202e", "--\udcff", "--a\nb",
+    "-", "--", "---", "-o", "-ojson", "-o=json", "--output", "--output=", "--output=yaml", "--outpu", "--help", "-h",
+    "-vvv", "-qo", "-x", "--name=", "--no-such", "-1", "-\u0665", "@file", "--\x1b[31m", "--\u202e", "--\udcff", "--a\nb",
 )  # fmt: skip
 # Every parser of such a value must refuse these: the number of a record, and so on.
 INVALID: dict[str, tuple[str, ...]] = {
@@ -85,9 +84,8 @@ BY_KIND = {
     "PHONE": PHONES,
     "ZONE": (
         "../../etc/passwd", "/etc/localtime", "Europe/Berlin\0", "Europe/../Europe/Berlin", "europe/berlin", "Europe",
-        "", ".", "..", "posix/UTC", "right/UTC", "localtime", "Factory", "UTC+3", "<A>5", "UTC'; --",
-        "Pacific/Kiritimati", "Africa/Monrovia", "Antarctica/Troll", "\u0130stanbul", "C:\\Windows", "Europe/\udcff",
-        "tzdata.zi", "zone.tab", "A" * 300, "A/" * 5000,
+        "", "..", "posix/UTC", "right/UTC", "localtime", "Factory", "UTC+3", "<A>5", "UTC'; --", "Pacific/Kiritimati",
+        "Africa/Monrovia", "\u0130stanbul", "C:\\Windows", "Europe/\udcff", "tzdata.zi", "A" * 300, "A/" * 5000,
     ),
     "KEY": ("same", "SAME", "same ", "\u0455ame", "'; --", "%", "0", "\u200b", "x" * 200, "x" * 201, "same\0", "\x1b[31m"),
     "N": NUMBERS,
@@ -103,16 +101,14 @@ BY_KIND = {
     "FORMAT": ("JSON", " csv ", "xml", "", "json\0", "\u212ajson", "ndj\u017fon", "json,csv", "\x1b[2J", "\udcff", "table\n"),
     "CHOICE": ("", "ALL", "\u212a", "confirm", "CONF\u0130RMED", "confirmed\0", "d\u0430y", "free,held", "PENDING'--"),
     "FILE": (
-        "", ".", "/", "-", "--", "missing", "missing/rows.csv", "/dev/null", "/dev/zero", "/dev/full", "/dev/stdin",
-        "/proc/self/mem", "~/rows.csv", "rows\0.csv", "\udcff.csv", "\x1b[31m.csv", "a/" * 3000,
-        "http://x.example/rows.csv",
+        "", ".", "/", "-", "missing", "missing/rows.csv", "/dev/null", "/dev/zero", "/dev/full", "/proc/self/mem",
+        "~/rows.csv", "rows\0.csv", "\udcff.csv", "\x1b[31m.csv", "a/" * 3000, "http://x.example/rows.csv",
     ),
 }  # fmt: skip
 _ODD_CHARACTERS = (
     "\0\x07\x1b\x7f\x85\x9b\t\n\r'\"%\\[]=-+@,\u00a0\u00ad\u0301\u061c\u200b\u200d\u202e\u2028\ufeff\ud800\udcff"
 )
 _LOOK_ALIKES = dict(zip("1SsKkiABCEHMPTXaeo-.@23 ", "ıſſKKİАВСΕНМРТХаео‑．＠２З\u00a0", strict=True))
-_ZEROS = ("\u0660", "\u0966", "\uff10", "\U0001d7ce")
 
 
 def hostile(kind: str, valid: str, rng: Random) -> str:
@@ -136,21 +132,18 @@ def hostile(kind: str, valid: str, rng: Random) -> str:
 def _mutated(text: str, rng: Random) -> str:
     """Return `text` with one mutation; some look like it, become it in another case, or match it as a pattern."""
     place = rng.randint(0, len(text))
-    match rng.randrange(8):
+    match rng.randrange(7):
         case 0:
             return text[:place] + rng.choice(_ODD_CHARACTERS) + text[place:]
         case 1:
-            zero = ord(rng.choice(_ZEROS))
-            return "".join(chr(zero + int(c)) if c in "0123456789" else c for c in text)
-        case 2:
             return rng.choice((text.upper(), text.lower(), text.swapcase()))
-        case 3:
+        case 2:
             return rng.choice(" \t\n\u00a0\u3000\x1f") + text + rng.choice((" ", "\n", "\u2003", ""))
-        case 4:
+        case 3:
             return text[:place] + text[place + 1 :]
-        case 5:
+        case 4:
             return text[:place] + rng.choice("_%") + text[place + 1 :]
-        case 6:
+        case 5:
             replaced = rng.choice(sorted(set(text) & _LOOK_ALIKES.keys()) or [" "])
             return text.replace(replaced, _LOOK_ALIKES[replaced])
         case _:

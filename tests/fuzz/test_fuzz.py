@@ -9,14 +9,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from booking_cli.cli import application
 from tests.conftest import Ran
-from tests.fuzz.harness import Harness
+from tests.fuzz.harness import Harness, Report
 from tests.fuzz.inputs import COMMANDS, IMPORT_FILE, Argument, as_input, kind_of, valid_input
 from tests.fuzz.invariants import LONGEST_ERROR, violations
 
 SEED, INPUTS = 1, 800
-LEAST_ACCEPTED = 0.3
 # These are for the embedded database.
 REFUSED = ("db start", "db stop")
 FORMATS = ("table", "json", "ndjson", "csv")
@@ -39,20 +37,15 @@ def row(slot_id, name, phone):
 
 
 @pytest.fixture(scope="module")
-def database(server, template):
-    """The address of a database that the tests of this module share."""
+def harness(server, template, tmp_path_factory):
+    """A harness with a database that the tests of this module share."""
     name = f"booking_test_fuzz_{os.getpid()}"
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-        yield make_conninfo(server, dbname=name)
+        opened = Harness(make_conninfo(server, dbname=name), tmp_path_factory.mktemp("home"))
+        yield opened
+        opened.database.close()
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-@pytest.fixture(scope="module")
-def harness(database, tmp_path_factory):
-    opened = Harness(database, tmp_path_factory.mktemp("home"))
-    yield opened
-    opened.database.close()
 
 
 @pytest.fixture
@@ -66,27 +59,26 @@ def run(harness):
     return run_one
 
 
-@pytest.fixture
-def own_harness(url, tmp_path):
-    opened = Harness(url, tmp_path)
-    yield opened
-    opened.database.close()
-
-
-def test_hostile_input_violates_no_invariant(own_harness):
-    report = own_harness.run(SEED, INPUTS)
+def test_hostile_input_violates_no_invariant(harness):
+    report = harness.run(SEED, INPUTS)
     if report.findings:
         pytest.fail("\n\n".join(report.findings), pytrace=False)
-    assert report.accepted() >= LEAST_ACCEPTED
-    assert report.in_a_process
 
 
-def test_every_command_succeeds_with_some_valid_input(own_harness):
-    rng, database = Random(SEED), own_harness.database
-    database.maintain()
+def test_every_command_succeeds_with_some_valid_input(harness):
+    rng, database = Random(SEED), harness.database
     for path in sorted(COMMANDS.keys() - REFUSED):
-        tries = (own_harness.in_this_process(valid_input(path, rng, database.known())) for _ in range(100))
+        tries = (harness.in_this_process(valid_input(path, rng, database.known())) for _ in range(100))
         assert any(ran.status == 0 for ran in tries), path
+    database.seed()
+
+
+def test_a_database_that_is_not_sound_is_detected(harness):
+    with psycopg.connect(harness.database.url) as connection:
+        connection.execute("UPDATE booking.bookings SET version = version + 1 WHERE id = 2")
+    report = Report()
+    harness.start_over(report)
+    assert report.findings
 
 
 def test_stored_hostile_text_violates_no_invariant_in_any_format(run):
@@ -99,21 +91,15 @@ def test_stored_hostile_text_violates_no_invariant_in_any_format(run):
 @pytest.mark.parametrize(
     ("path", "format_", "old", "new"),
     [
-        *((path, "table", "\\x1b", "\x1b") for path in ("doctors list", "slots list", "patients list", "list")),
-        ("doctors list", "csv", "\\u202e", "\u202e"),
+        ("list", "table", "\\x1b", "\x1b"),
         ("doctors list", "csv", "'=cmd", "=cmd"),
-        ("patients list", "csv", "\\x1b", "x1b"),
         ("patients list", "csv", ",Ana Lima,", ",Ana Lima,,"),
         ("list", "json", '"reason"', "reason"),
-        ("list", "json", "bold", "b"),
-        ("list", "table", "[bold]", ""),
         ("clinic show", "table", "\n", ""),
-        ("list", "csv", ":00,30,2", ":00,=30,2"),
-        ("patients history", "json", "Ana", "A"),
     ],
 )  # fmt: skip
-def test_unsafe_or_incomplete_output_is_detected(run, path, format_, old, new):
-    tried = command(path, output=format_, patient="1" if path == "patients history" else None)
+def test_unsafe_or_malformed_output_is_detected(run, path, format_, old, new):
+    tried = command(path, output=format_)
     ran, *rows = run(tried)
     assert old in ran.stdout
     assert list(violations(tried, replace(ran, stdout=ran.stdout.replace(old, new)), *rows))
@@ -124,7 +110,7 @@ def test_unsafe_or_incomplete_output_is_detected(run, path, format_, old, new):
     [
         *(("table", status, ERROR, "") for status in (1, 5, 6, 130)),
         *(("table", 3, stderr, "") for stderr in ("", ERROR * 2, "Note.\n" + ERROR, "Error: \x1b[31m\n", JSON_ERROR)),
-        *(("table", 3, f"Error: {text}\n", "") for text in ("s3cret-Pa55", "x" * LONGEST_ERROR)),
+        ("table", 3, f"Error: {'x' * LONGEST_ERROR}\n", ""),
         ("table", 3, "Error: Traceback (most recent call last):\n", ""),
         ("table", 3, ERROR, "slot 1\n"),
         ("table", 0, ERROR, ""),
@@ -136,26 +122,13 @@ def test_a_wrong_exit_status_or_error_is_detected(format_, status, stderr, stdou
     assert list(violations(command("slots show", slot="1", output=format_), Ran(status, stdout, stderr), {}, {}))
 
 
-def test_an_exception_that_escapes_from_the_program_is_exit_status_1(harness, monkeypatch):
-    def leave(_):
-        raise SystemExit("text")
-
-    monkeypatch.setattr(application, "run", leave)
-    assert harness.in_this_process(command("slots show", slot="1")).status == 1
-
-
-# What was typed, and what is run instead. Slots 14, 15, 17 and 18 are free, bookings 7, 19 and 31 are held.
+# What was typed, and what is run instead. Slots 14, 15 and 18 are free, bookings 7, 19 and 31 are held.
 OTHER_ARGUMENTS = [
-    ("list", {"date": "\uff0b2d"}, {"date": "+2d"}), ("slots show", {"slot": "\u0663"}, {"slot": "3"}),
-    ("slots show", {"slot": "1"}, {"slot": "2"}), ("show", {"booking": "1"}, {"booking": "2"}),
-    ("doctors show", {"doctor": "1"}, {"doctor": "2"}), ("patients show", {"patient": "1"}, {"patient": "2"}),
+    ("list", {"date": "\uff0b2d"}, {"date": "+2d"}), ("slots show", {"slot": "1"}, {"slot": "2"}),
+    ("show", {"booking": "1"}, {"booking": "2"}), ("doctors show", {"doctor": "1"}, {"doctor": "2"}),
     ("patients show", {"patient": "p2@example.org"}, {"patient": "p6@example.org"}),
     ("list", {"status": "PENDING"}, {"status": "CONFIRMED"}),
-    ("list", {"email": "p_@example.org"}, {"email": "p2@example.org"}), ("list", {"limit": "2"}, {"limit": "3"}),
-    ("slots list", {"doctor": "1"}, {"doctor": "2"}), ("doctors list", {"search": "_"}, {"search": "a"}),
-    ("patients list", {"search": "%"}, {"search": "a"}),
-    ("slots list", {"specialization": "_"}, {"specialization": None}),
-    ("doctors list", {"all_": None}, {"all_": "--all"}),
+    ("list", {"email": "p_@example.org"}, {"email": "p2@example.org"}), ("slots list", {"doctor": "1"}, {"doctor": "2"}),
     ("slots add", {"doctor": "3"}, {"doctor": "2", "date": "+9d", "time": "09:00"}),
     ("slots bulk", {"dry_run": "--dry-run"}, {"doctor": "2", "first": "+8d", "start": "09:00", "end": "10:00"}),
     ("slots delete", {"slot": "1"}, {"slot": "2"}), ("cancel", {"booking": "2"}, {"booking": "3"}),
@@ -165,22 +138,17 @@ OTHER_ARGUMENTS = [
     ("doctors update", {"doctor": "3"}, {"doctor": "2", "name": "A"}),
     ("doctors update", {"phone": None}, {"doctor": "2", "name": "B", "phone": "112"}),
     ("patients add", {"name": "Bo"}, {"name": "BO", "phone": "0555 1"}),
-    ("patients add", {"phone": "0555 2"}, {"name": "Bo", "phone": "05552"}),
     ("patients add", {"email": "a@x.example"}, {"name": "Bo", "email": "A@x.example"}),
     ("patients update", {"patient": "1"}, {"patient": "2", "note": "A"}),
-    ("patients update", {"name": None}, {"patient": "2", "note": "B", "name": "Bo"}),
     ("patients merge", {"patient": "12", "into": "11"}, {"patient": "11", "into": "12"}),
     ("book", {"patient": "2"}, {"slot": "14", "patient": "3"}),
     ("book", {"slot": "18"}, {"slot": "15", "name": "Cy", "phone": "0555 3"}),
-    ("book", {"name": "Di\0"}, {"slot": "17", "name": "Di", "phone": "0555 4"}),
     ("book", {"name": "Ed"}, {"slot": "18", "name": "ED", "phone": "0555 5"}),
     ("book", {"phone": "0555 6"}, {"slot": "23", "name": "Fe", "phone": "0555 7"}),
     ("book", {"email": "a@x.example", "phone": None}, {"slot": "24", "name": "Gi", "phone": "0555 8"}),
 ]  # fmt: skip
 OTHER_FILES = [
     ([row("26", "Bo", "0555 1")], [row("27", "Bo", "0555 1")]),
-    ([row("32", "Hu", "0555 2")], [row("32", "HU", "0555 2")]),
-    ([row("33", "Io", "0555 3")], [row("33", "Io", "0555 4")]),
     ([row("35", "Jo", "0555 5")], [row("35", "Jo", "0555 5"), row("36", "Jo", "0555 5")]),
 ]
 TWO = (row("59", "Ko", "0555 1"), row("0", "Ko", "0555 1"))
@@ -192,7 +160,6 @@ TWO = (row("59", "Ko", "0555 1"), row("0", "Ko", "0555 1"))
         *((command(path, **actual | typed), command(path, **actual)) for path, typed, actual in OTHER_ARGUMENTS),
         *((command("book", *typed), command("book", *imported)) for typed, imported in OTHER_FILES),
         (command("book", *TWO, atomic="--atomic"), command("book", *TWO)),
-        (replace(command("book", TWO[1], output="json"), rows=()), command("book", TWO[1], output="json")),
     ],
 )
 def test_a_command_that_does_not_do_what_was_typed_is_detected(run, tried, other):
@@ -201,15 +168,10 @@ def test_a_command_that_does_not_do_what_was_typed_is_detected(run, tried, other
     assert list(violations(tried, *result))
 
 
-def confirmation(booking, changes="version = version + 1", status="CONFIRMED"):
-    """The statements that confirm a booking, with other changes or another status in the history."""
-    return f"""UPDATE bookings SET status = 'CONFIRMED', confirmed_at = now(), {changes} WHERE id = {booking};
+def change(booking, status, column, changes=""):
+    """The statements that confirm or release a booking, with other changes."""
+    return f"""UPDATE bookings SET status = '{status}', {column} = now(), version = version + 1 {changes} WHERE id = {booking};
         INSERT INTO booking_history (booking_id, actor, from_status, to_status) VALUES ({booking}, 'x', 'PENDING', '{status}')"""
-
-
-LAPSE = "UPDATE bookings SET hold_expires_at = now() - interval '1 hour' WHERE id = 31"
-RELEASE = """UPDATE bookings SET status = 'FAILED', failed_at = now(), version = version + 1 WHERE id = 31;
-    INSERT INTO booking_history (booking_id, actor, from_status, to_status) VALUES (31, 'x', 'PENDING', 'FAILED')"""
 
 
 @pytest.mark.parametrize(
@@ -217,20 +179,17 @@ RELEASE = """UPDATE bookings SET status = 'FAILED', failed_at = now(), version =
     [
         (command("slots show", slot="0"), 3, "DELETE FROM slots WHERE id = 3"),
         (command("doctors list"), 0, "UPDATE clinic SET name = name || 'x'"),
-        (command("confirm", booking="19"), 0, confirmation(7)),
-        (command("confirm", booking="19"), 0, confirmation(19, status="FAILED")),
-        (command("confirm", booking="19"), 0, confirmation(19, "version = version + 2")),
-        (command("confirm", booking="19"), 0, confirmation(19, "version = version + 1, reference = 'x'")),
-        (command("confirm", booking="31"), 0, confirmation(31)),  # its hold has lapsed
-        (command("expire"), 0, confirmation(19)),
+        (command("confirm", booking="19"), 0, change(7, "CONFIRMED", "confirmed_at")),
+        (command("confirm", booking="19"), 0, change(19, "CONFIRMED", "confirmed_at", ", reference = 'x'")),
+        (command("expire"), 0, change(19, "CONFIRMED", "confirmed_at")),
         (command("expire"), 0, "UPDATE booking_history SET reason = 'x' WHERE id = 1"),
-        (command("expire"), 0, "INSERT INTO booking_history (booking_id, actor, to_status) VALUES (19, 'x', 'FAILED')"),
-        (command("book", slot="44", patient="2", request_id="r"), 0, RELEASE),
+        (command("book", slot="44", patient="2", request_id="r"), 0, change(31, "FAILED", "failed_at")),
         (command("book", slot="44", patient="2"), 0, "SELECT 1"),
         (command("cancel", booking="2"), 0, "SELECT 1"),
         (command("patients merge", patient="20", into="21"), 0, "UPDATE bookings SET patient_id = 5 WHERE id = 20"),
     ],
 )
 def test_a_change_of_other_data_is_detected(harness, tried, status, statement):
-    with harness.database.try_out(LAPSE) as before, harness.database.try_out(statement) as after:
+    before = harness.database.rows()
+    with harness.database.try_out(statement) as after:
         assert list(violations(tried, Ran(status, "", ERROR if status else ""), before, after))

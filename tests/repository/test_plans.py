@@ -95,7 +95,6 @@ QUERIES = [
     ("patients.find_overlap", {"id": 7, "into_id": 8}),
     ("patients.delete", {"id": 7}),
     ("patients.delete_unused", {"ids": [7, 8]}),
-    ("patients.former", {"id": 7}),
     ("patients.history", {"id": 7}),
     ("doctors.delete", {"id": 3}),
     ("stats.of_period", DAY),

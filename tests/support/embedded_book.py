@@ -27,35 +27,29 @@ class EmbeddedBook:
 
     def run(self, *arguments: object, **settings: str) -> Ran:
         """Run a command to its end."""
-        return ended(self.begin([PROGRAM, *arguments], **settings))
+        return self._run([PROGRAM, *arguments], settings)
 
     def run_python(self, code: str, *arguments: object, **settings: str) -> Ran:
         """Run Python code in a new process, with `arguments` as its `sys.argv[1:]`."""
-        return ended(self.begin([sys.executable, "-c", code, *arguments], **settings))
+        return self._run([sys.executable, "-c", code, *arguments], settings)
 
-    def begin(self, command: list[object], **settings: str) -> "subprocess.Popen[str]":
-        """Start a process and return it while it runs."""
-        return subprocess.Popen(
+    def _run(self, command: list[object], settings: dict[str, str]) -> Ran:
+        done = subprocess.run(
             [*map(str, command)],
             env={**self.environment, **settings},
             cwd=self.home,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
+            timeout=120,
+            check=False,
         )
+        return Ran(done.returncode, done.stdout, done.stderr)
 
     @property
     def server_process(self) -> int:
         """The id of the server's main process."""
         return int((self.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
-
-
-def ended(process: "subprocess.Popen[str]") -> Ran:
-    """Wait for a process and return how it ended."""
-    with process:
-        stdout, stderr = process.communicate(timeout=120)
-    return Ran(process.returncode, stdout, stderr)
 
 
 def explains(ran: Ran) -> bool:

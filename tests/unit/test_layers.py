@@ -1,9 +1,9 @@
-"""The layers of booking_cli: which package imports which, without cycles, and what help does not load."""
+"""The layers of booking_cli: which package imports which, without cycles."""
 
 import ast
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -69,17 +69,6 @@ def imports(node: ast.AST, *, loads: bool = True) -> Iterator[tuple[str, bool]]:
 IMPORTS = {module: set(imports(tree)) for module, tree in TREES.items()}
 
 
-def loaded_with(modules: Iterable[str]) -> set[str]:
-    """Return what is loaded when some modules are imported, as far as the imports at module level say."""
-    found, waiting = set[str](), set(modules)
-    while waiting:
-        module = waiting.pop()
-        found.add(module)
-        waiting |= {name for name, loads in IMPORTS.get(module, ()) if loads}
-        waiting = (waiting | {module.rpartition(".")[0]} & TREES.keys()) - found
-    return found
-
-
 @every_module
 def test_a_module_imports_only_what_its_layer_may_import(module):
     layer = LAYERS[layer_of(module)]
@@ -92,11 +81,6 @@ def test_modules_have_no_import_cycle():
     TopologicalSorter({module: [name for name, _ in found] for module, found in IMPORTS.items()}).prepare()
 
 
-def test_help_loads_no_other_package_than_typer():
-    started = loaded_with(module for module in TREES if layer_of(module) in ("__main__", "cli", "commands"))
-    assert {layer_of(name) for name in started} - sys.stdlib_module_names - LAYERS.keys() == {"typer"}
-
-
 @every_module
 def test_a_module_has_a_docstring_and_sql_is_only_in_db(module):
     nodes = list(ast.walk(TREES[module]))
@@ -104,9 +88,3 @@ def test_a_module_has_a_docstring_and_sql_is_only_in_db(module):
     texts = [str(node.value) for node in nodes if isinstance(node, ast.Constant) and id(node) not in docstrings]
     assert ast.get_docstring(TREES[module])
     assert layer_of(module) == "db" or list(filter(SQL.search, texts)) == []
-
-
-@pytest.mark.parametrize("module", [module for module in TREES if layer_of(module) == "repository"])
-def test_the_repository_does_not_print(module):
-    used = {ast.unparse(node) for node in ast.walk(TREES[module]) if isinstance(node, ast.Name | ast.Attribute)}
-    assert not used & {"print", "sys.stdout", "sys.stderr"}

@@ -4,17 +4,15 @@ import csv
 import io
 import json
 import re
-from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from booking_cli.domain.errors import PromiseBroken
-from booking_cli.domain.models import BulkResult, Clinic, Doctor, Expiry, Slot
+from booking_cli.domain.models import BulkResult, Doctor, Expiry
 from booking_cli.output.results import Format, Many, One
 from booking_cli.output.show import show
-from tests.unit.records import BEFORE, BOOKING, DOCTOR, SLOT
+from tests.unit.records import BOOKING, DOCTOR, SLOT
 from tests.unit.strategies import ANY_TEXT
 
 # The examples share the fixture, which only captures what is written.
@@ -81,24 +79,6 @@ def test_one_record_has_no_headline(shown):
     assert (row["name"], row["phone"], row["active"]) == ("Ana Lima", "", "false")
 
 
-def test_a_slot_has_instants_with_an_offset_and_the_wall_clock(shown):
-    record = {
-        "id": 7, "doctor_id": 1, "doctor_name": "Ana Lima", "specialization": "Cardiology", "date": "2027-03-29",
-        "time": "09:00", "minutes": 30, "starts_at": "2027-03-29T09:00:00+02:00",
-        "ends_at": "2027-03-29T09:30:00+02:00",
-        "status": "held", "booking_id": 3,
-    }  # fmt: skip
-    slot = SLOT._replace(booking_id=3, status="held")
-    assert json.loads(shown(One(slot), Format.JSON)) == record
-    assert csv_rows(shown(Many(Slot, [slot], "slot"), Format.CSV)) == [{name: str(v) for name, v in record.items()}]
-
-
-@pytest.mark.parametrize(("minutes", "written"), [("2", "2"), ("2.000000", "2"), ("0.5", "0.5"), ("1440", "1440")])
-def test_a_hold_time_is_a_json_number(shown, minutes, written):
-    text = shown(One(Clinic("Central", "UTC", Decimal(minutes), BEFORE)), Format.JSON)
-    assert f'"hold_minutes": {written},' in text
-
-
 @pytest.mark.parametrize(
     ("result", "field"),
     [(BulkResult(3, 2, 1, 0, 0, [SLOT, SLOT]), "slots"), (Expiry(2, [BOOKING, BOOKING]), "bookings")],
@@ -141,22 +121,3 @@ def test_no_csv_field_begins_a_formula_or_has_a_control_character(shown, name):
     assert not row["name"].lstrip().startswith(("=", "+", "-", "@"))
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text.replace("\n", ""))
     assert text.count("\n") == 2
-
-
-@pytest.mark.parametrize("format_", Format)
-@pytest.mark.parametrize(("limit", "there", "truncated"), [(2, 3, True), (2, 2, False), (None, 5, False)])
-def test_rows_over_the_limit_are_omitted_with_a_note_on_stderr(capsys, format_, limit, there, truncated):
-    names = ["Ana", "Bob", "Cid", "Dee", "Eva"][:there]
-    many = doctors(*names, limit=limit)
-    show(many._replace(rows=iter(many.rows)), format_)
-    output = capsys.readouterr()
-    assert [name for name in names if name in output.out] == names[:limit]
-    assert ("--limit" in output.err) == truncated
-    assert output.err.count("\n") == truncated
-
-
-@pytest.mark.parametrize("format_", Format)
-def test_a_failure_is_raised_after_all_rows_were_shown(capsys, format_):
-    with pytest.raises(PromiseBroken, match="two overlap"):
-        show(doctors("Ana", failure=PromiseBroken("two overlap")), format_)
-    assert "Ana" in capsys.readouterr().out

@@ -49,16 +49,10 @@ def at_a_terminal(environment, tmp_path):
 
 
 @pytest.mark.parametrize(("format_", "options"), [("json", ()), ("csv", ("--atomic",)), ("table", ())])
-def test_results_are_not_mixed_with_the_progress_bar(at_a_terminal, raw, slots, tmp_path, format_, options):
+def test_results_are_not_mixed_with_the_progress_bar(at_a_terminal, open_booking, slots, tmp_path, format_, options):
     path = tmp_path / "rows.csv"
     path.write_text("slot_id,name,email\n1,Pat,pat@example.com\n99,Ida,ida@example.com\n")
-    other = raw()
-    # The uncommitted booking of slot 1 blocks the import until the progress bar is shown.
-    other.execute(
-        "INSERT INTO bookings (reference, slot_id, patient_id, starts_at, ends_at, status, hold_expires_at, request_id)"
-        " SELECT 'OTHER', id, public.make_patient('Ida', 'ida@x.de'), starts_at, ends_at, 'PENDING', now(), 'other'"
-        " FROM slots WHERE id = 1"
-    )
+    other = open_booking(1)  # blocks the import until the progress bar is shown
     status, out, terminal = at_a_terminal("book", "--from", path, "-o", format_, *options, then=other.rollback)
     assert status == 4
     assert "Booking" in terminal

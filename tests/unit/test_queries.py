@@ -37,11 +37,6 @@ def test_every_statement_fits_the_migrated_schema_whatever_its_name(url):
         assert {name: error for name in NAMES if (error := prepare(connection, name))} == {}
 
 
-def test_a_statement_that_does_not_fit_has_an_error(url):
-    with psycopg.connect(url, options="-c search_path=pg_catalog") as connection:
-        assert "does not exist" in prepare(connection, "slots.find")
-
-
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_file_names_no_schema_and_each_heading_has_its_statement(file):
     """A heading in another form would make its statement a part of the one before."""

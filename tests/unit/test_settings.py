@@ -1,12 +1,10 @@
 """Settings: their sources and precedence, their limits, and their effects."""
 
-import datetime as dt
 import os
 import re
 import sys
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from booking_cli import settings
@@ -135,26 +133,6 @@ def test_the_actor_is_the_setting_or_the_login_name_or_the_number_of_the_user(bo
         monkeypatch.delenv(name, raising=False)
     booking("cancel", 1, BOOKING_ACTOR="")
     assert booking("history", 1, "-o", "json").json[-1]["actor"] == f"uid {os.getuid()}"
-
-
-@pytest.mark.parametrize(
-    ("setting", "options", "minutes"),
-    [("", [], 7), ("30", [], 30), ("30", ["--hold", "45"], 45)],
-    ids=["clinic", "setting", "option"],
-)
-def test_the_hold_option_overrides_the_setting_which_overrides_the_clinic(booking, booked, setting, options, minutes):
-    booking("clinic", "set", "--hold", 7)
-    made = booked(*options, BOOKING_TIMEOUT_MINUTES=setting)
-    start, end = (dt.datetime.fromisoformat(made[name]) for name in ("booked_at", "hold_expires_at"))
-    assert (end - start).total_seconds() == minutes * 60
-
-
-def test_a_statement_ends_after_the_statement_timeout(booking, url):
-    with psycopg.connect(url) as other:
-        other.execute("LOCK TABLE booking.doctors")
-        ran = booking("doctors", "list", BOOKING_STATEMENT_TIMEOUT="0.2")
-    assert ran.status == 6
-    assert "BOOKING_STATEMENT_TIMEOUT" in ran.stderr
 
 
 def test_a_data_folder_is_relative_to_the_home_or_the_current_folder(booking, environment, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from booking_cli.domain import models
-from booking_cli.domain.models import Booking, Doctor, HistoryEntry, Patient, PatientDetails, Slot, Stats, StatusStats
+from booking_cli.domain.models import Booking, Doctor, HistoryEntry, Patient, Slot, StatusStats
 from booking_cli.output.results import Format, Many, One
 from booking_cli.output.show import show
 from tests.unit.records import BEFORE, BOOKING, DOCTOR, PATIENT, SLOT, START
@@ -119,12 +119,6 @@ def test_a_name_is_shown_unchanged(shown, name, columns):
     assert name in plain(shown(One(BOOKING._replace(patient_name=name), f"Booked for {name}."), columns))
 
 
-def test_control_characters_are_shown_as_escapes(shown):
-    slot = SLOT._replace(doctor_name="a\x1b[2J\nb\u202ec\ud800")
-    for result in (Many(Slot, [slot], "slot"), One(slot), One(SLOT, slot.doctor_name)):
-        assert "a\\x1b[2J\\nb\\u202ec\\ud800" in shown(result)
-
-
 @pytest.mark.parametrize(
     ("result", "word"),
     [
@@ -160,28 +154,3 @@ def test_a_table_ends_with_the_number_of_rows_and_the_time_zone(shown, rows, cou
     text = shown(Many(Slot, rows, "slot", zone="Europe/Berlin"))
     assert re.match(rf"{count}\b", text.splitlines()[-1])
     assert text.count("Europe/Berlin") == bool(rows)
-
-
-def test_one_record_shows_a_headline_and_its_details_on_the_clinics_clock(shown):
-    text = shown(One(DOCTOR._replace(phone=None), "Added doctor 1."))
-    assert text.startswith("Added doctor 1.\n  Doctor ")
-    assert re.search(r"^  Email +ana@clinic\.example$", text, re.MULTILINE)
-    assert "Phone" not in text
-    assert "Mon 2027-03-29 09:00, 30 minutes" in shown(One(SLOT))
-    assert "2027-03-01 08:30:15" in shown(One(BOOKING))
-
-
-def test_a_patient_is_shown_with_coming_and_past_bookings(shown):
-    past = BOOKING._replace(reference="1ABC-DEFP", status="CANCELLED")
-    lines = shown(One(PatientDetails(*PATIENT, coming=[BOOKING, HELD], past=[past]))).splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith("  Coming"))
-    assert ["8A4R-DG5S" in line for line in lines[start : start + 3]] == [True, True, False]
-    assert re.match(r"  Past .* 1ABC-DEFP  CANCELLED", lines[start + 2])
-
-
-def test_a_headline_is_shown_alone_or_with_a_table(shown):
-    stats = Stats(0, 0, 1, 0, 1)
-    assert shown(One(stats, "1 booking.", details=False)) == "1 booking.\n"
-    text = shown(One(stats, "By state:", many=Many(StatusStats, [StatusStats("FAILED", 0, 0, 1, 0, 1)], "state")))
-    assert text.startswith("By state:\n")
-    assert "FAILED" in text

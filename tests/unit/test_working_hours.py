@@ -9,14 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from booking_cli.domain.dates import Break, clock, parse_break, parse_end_time
+from booking_cli.domain.dates import Break, parse_break, parse_end_time
 from booking_cli.domain.errors import InvalidInput
 from booking_cli.domain.working_hours import Hours, instant_of, plan, start_of_day
 from tests.unit.strategies import at_any_speed
 
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
-A_DAY = dt.date(2027, 6, 7)
 # Zones with offsets of half hours, without clock changes, and with changes by half an hour, two hours or a day, at
 # midnight, a minute before or after it, in Ramadan, in winter, and once for all.
 ZONES = (
@@ -132,27 +131,6 @@ def test_work_is_filled_from_its_start_and_anew_after_each_break(hours):
         else:
             minute = is_open.index(False, minute) if is_open[minute] else minute + 1
     assert list(hours.starts()) == expected
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "minutes", "breaks", "expected"),
-    [
-        ("09:00", "10:45", 30, [], "09:00 09:30 10:00"),
-        ("09:00", "09:30", 30, [], "09:00"),
-        ("22:50", "24:00", 30, [], "22:50 23:20"),
-        ("11:00", "14:00", 30, ["12:10-12:40"], "11:00 11:30 12:40 13:10"),
-        ("09:00", "12:00", 30, ["11:00-11:30", "09:30-10:00"], "09:00 10:00 10:30 11:30"),
-        ("09:00", "12:00", 30, ["09:30-11:00", "10:00-10:15"], "09:00 11:00 11:30"),
-        ("09:00", "10:00", 30, ["07:00-08:00", "10:00-11:00", "18:00-24:00"], "09:00 09:30"),
-        ("09:00", "11:00", 30, ["00:00-24:00"], ""),
-    ],
-)
-def test_the_slots_of_a_day(start, end, minutes, breaks, expected):
-    hours = Hours(parse_end_time(start), parse_end_time(end), minutes, [parse_break(pause) for pause in breaks])
-    assert " ".join(map(clock, hours.starts())) == expected
-    result = plan([A_DAY, A_DAY + DAY], hours, ZoneInfo("UTC"))
-    assert [f"{time:%H:%M}" for time in result.starts] == expected.split() * 2
-    assert result.remarks == []
 
 
 @at_any_speed
