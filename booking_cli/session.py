@@ -2,9 +2,8 @@
 
 import datetime as dt
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from booking_cli import settings
@@ -34,10 +33,6 @@ class ClinicSession:
         """Return an instant on the clinic's clock for use in a sentence, with its date unless that is today."""
         local = instant.astimezone(self.zone)
         return f"{local:%H:%M:%S}" if local.date() == self.today else f"{local:%Y-%m-%d %H:%M:%S}"
-
-    def with_database(self, database: Database) -> Self:
-        """Return the session on another database object, such as an open transaction."""
-        return replace(self, database=database)
 
 
 def configured_server() -> Server:
@@ -69,9 +64,7 @@ def open_session(database: Database) -> ClinicSession:
     try:
         zone = ZoneInfo(row["timezone"])
     except (ZoneInfoNotFoundError, ValueError):
-        raise NotSetUp(
-            f"This machine has no data for the clinic's time zone {row['timezone']}. Update its time zone data."
-        ) from None
+        raise NotSetUp(f"This machine lacks the clinic's zone {row['timezone']}. Update its time zone data.") from None
     database.timezone = zone.key
     chosen = settings.load()
     return ClinicSession(

@@ -154,9 +154,7 @@ def _results(chunks: "Iterator[ChunkResult]", tally: Tally, *, atomic: bool) -> 
 
 def _failure(failure: BookingError, last_line: int) -> BookingError:
     """Return an error that says what was booked before it, and that the command can be run again."""
-    reach = (
-        f"Rows up to line {last_line} were processed and saved." if last_line else "No row was processed completely."
-    )
+    reach = f"Rows up to line {last_line} were processed and saved." if last_line else "No row was completed."
     if isinstance(failure, OutcomeUnknown):  # also of a Ctrl-C during COMMIT
         return OutcomeUnknown(None, f"{reach} {_RUN_AGAIN}")
     reasons = {Busy: "The database was too busy.", DatabaseUnavailable: "The database could not be reached."}

@@ -36,13 +36,10 @@ RequestIdOption = Annotated[
 ]
 
 
-class Status(StrEnum):
-    """The states of a booking."""
-
-    PENDING = "PENDING"
-    CONFIRMED = "CONFIRMED"
-    CANCELLED = "CANCELLED"
-    FAILED = "FAILED"
+# Typer takes no list of literals.
+Status = StrEnum(
+    "Status", {"PENDING": "PENDING", "CONFIRMED": "CONFIRMED", "CANCELLED": "CANCELLED", "FAILED": "FAILED"}
+)
 
 
 @app.command("book", cls=Command)
@@ -173,7 +170,7 @@ def list_(
         ctx.session,
         period(ctx.session, date, first, last),
         statuses=[one.value for one in status] if status else None,
-        patient_ids=repository.patients.find_by_email(ctx.session, email) if email else None,
+        email=email,
         doctor_id=repository.doctors.find(ctx.session, doctor).id if doctor else None,
         limit=limit,
     )

@@ -89,9 +89,7 @@ def bulk(
     for remark in planned.remarks:
         tell(remark)
     if dry_run:
-        result = repository.slots.preview(ctx.session, active, planned.starts, minutes)
-        if strict and result.conflicts:
-            raise repository.slots.strict_conflict(active, result.conflicts, result.planned)
+        result = repository.slots.preview(ctx.session, active, planned.starts, minutes, strict=strict)
     else:
         with progress(f"Creating {len(planned.starts)} slots"):
             result = repository.slots.add_many(ctx.session, active, planned.starts, minutes, strict=strict)

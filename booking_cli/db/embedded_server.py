@@ -164,9 +164,7 @@ class EmbeddedServer:
             if not failure or self.runs():
                 return
             if time.monotonic() > give_up_at:
-                raise DatabaseUnavailable(
-                    f"The embedded database does not start: {failure} See the logs in {self.cluster}."
-                )
+                raise DatabaseUnavailable(f"The embedded database did not start: {failure} Logs: {self.cluster}.")
             time.sleep(0.2)
 
     def _socket_folder(self, owner: pwd.struct_passwd) -> Path:
@@ -180,7 +178,7 @@ class EmbeddedServer:
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner.pw_uid or found.st_mode & 0o077:
             raise DatabaseUnavailable(
-                f"{folder} exists, but is not a private folder for the embedded database's socket. Remove it."
+                f"{folder} is not a private folder for the embedded database's socket. Remove it."
             )
         return folder
 

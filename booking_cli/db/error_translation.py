@@ -26,13 +26,9 @@ def raise_translated(error: psycopg.Error) -> NoReturn:
                 "Please try again, or raise BOOKING_STATEMENT_TIMEOUT."
             ) from error
         case pg.InsufficientPrivilege():
-            raise DatabaseUnavailable(
-                f"The database does not allow it: {reason}. Ask the database administrator."
-            ) from error
+            raise DatabaseUnavailable(f"The database does not allow it: {reason}. Ask the administrator.") from error
         case _ if is_from_a_standby(error):
-            raise DatabaseUnavailable(
-                "The database only allows reading; it may be a standby. Check BOOKING_DATABASE_URL."
-            ) from error
+            raise DatabaseUnavailable("The database is read-only (a standby?). Check BOOKING_DATABASE_URL.") from error
         case pg.TooManyConnections():
             raise Busy("The database has no connection left. Nothing was changed; please try again.") from error
         case _ if _ends_the_session(error) or (isinstance(error, psycopg.OperationalError) and error.sqlstate is None):

@@ -69,9 +69,7 @@ def migrate(connection: Connection, schema: str) -> list[Migration]:
             "Run it as the owner of the database; the extension btree_gist may need a superuser."
         ) from error
     except (pg.LockNotAvailable, pg.DeadlockDetected) as error:
-        raise Busy(
-            "A table is locked, for example by a backup. Nothing was changed; run the migration again later."
-        ) from error
+        raise Busy("A table is locked, such as by a backup. Nothing was changed; run it again later.") from error
     except psycopg.Error as error:
         raise_translated(error)
     roles.refresh(connection, schema)
@@ -143,8 +141,6 @@ def _apply(connection: Connection, schema: str, file: _File) -> bool:
 def _set_up_clinic(connection: Connection, schema: str) -> None:
     """Give a new clinic the time zone of this machine."""
     with transaction(connection, STATEMENT_SECONDS, schema):
-        if connection.execute("SELECT FROM clinic").fetchone() is not None:
-            return
         from tzlocal import get_localzone_name
 
         try:

@@ -133,17 +133,10 @@ class OutcomeUnknown(BookingError):
     """
 
     exit_status = 6
-    sentence_with_advice = (
-        "The connection to the database broke while the change was being committed, and it is not known whether the change "
-        "was saved."
-    )
-    sentence = (
-        "The connection to the database broke while the change was being committed, and the database did not come back "
-        "in time: it is not known whether the change was saved."
-    )
+    sentence = "The connection to the database broke while the change was being committed; it is not known whether it was saved."
 
     def __init__(self, request_id: str | None, advice: str | None = None) -> None:
-        super().__init__(f"{self.sentence_with_advice} {advice}" if advice else self.sentence)
+        super().__init__(f"{self.sentence} {advice}" if advice else self.sentence)
         self.request_id, self.advice = request_id, advice
 
 

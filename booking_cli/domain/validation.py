@@ -81,9 +81,7 @@ def parse_doctor(text: str) -> DoctorKey:
     if "@" in text:
         return DoctorKey(email=parse_email(text))
     if not _is_number(text):
-        raise InvalidInput(
-            f"{quote(text)} is neither a doctor's number nor an email address; see 'booking doctors list'."
-        )
+        raise InvalidInput(f"{quote(text)} is not a doctor's number or email address; see 'booking doctors list'.")
     return DoctorKey(id=parse_id(text))
 
 
@@ -135,12 +133,12 @@ def parse_text(text: str, what: str, longest: int) -> str:
         raise InvalidInput(f"{what} must not be longer than {longest} characters; this has {len(text)}.")
     if text.isprintable():  # the usual case; the characters below are not printable
         return text
-    for character in text:
-        if unicodedata.category(character) in ("Cc", "Zl", "Zp"):
-            raise InvalidInput(f"{what} must not contain control characters; {quote(text)} does.")
-        if unicodedata.category(character) == "Cs":
-            raise InvalidInput(f"{what} is not valid UTF-8 text: {quote(text)}.")
-    if all(unicodedata.category(character) in ("Cf", "Zs") for character in text):
+    categories = set(map(unicodedata.category, text))
+    if categories & {"Cc", "Zl", "Zp"}:
+        raise InvalidInput(f"{what} must not contain control characters; {quote(text)} does.")
+    if "Cs" in categories:
+        raise InvalidInput(f"{what} is not valid UTF-8 text: {quote(text)}.")
+    if categories <= {"Cf", "Zs"}:
         raise InvalidInput(f"{what} must contain a visible character.")
     return text
 

@@ -64,9 +64,7 @@ def plan(dates: Iterable[dt.date], hours: Hours, zone: ZoneInfo) -> Plan:
                     planned.append(instant)
                     twice += [clock(start) for _ in second]
         if skipped:
-            remarks.append(
-                f"{date} has no {_listed(skipped)}, because the clock goes forward; no slot was planned then."
-            )
+            remarks.append(f"{date} has no {_listed(skipped)}, because the clock goes forward; no slot is planned.")
         if cut:
             remarks.append(f"{date}: no slot at {_listed(cut)}, because the clock goes forward during it.")
         if twice:
@@ -83,11 +81,9 @@ def instant_of(date: dt.date, time: int, zone: ZoneInfo) -> dt.datetime:
         case [instant]:
             return instant
         case []:
-            raise InvalidInput(
-                f"{date} has no {clock(time)} in {zone.key}: the clock goes forward. Choose another time."
-            )
+            raise InvalidInput(f"{date} has no {clock(time)} in {zone.key}: the clock goes forward. Use another time.")
     raise InvalidInput(
-        f"{date} has {clock(time)} twice in {zone.key}: the clock goes back. Choose another time, "
+        f"{date} has {clock(time)} twice in {zone.key}: the clock goes back. Use another time, "
         "or use 'booking slots bulk', which takes the first of the two."
     )
 

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from booking_cli import signals
@@ -63,15 +64,13 @@ def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]])
         def work(tx: Transaction) -> Booking | None:
             file.seek(0)
             file.truncate()
-            within = session.with_database(OpenTransaction(tx))
+            within = replace(session, database=OpenTransaction(tx))
             first: Booking | None = None
             count = rejected = 0
             for chunk in read():
                 results = new_bookings.book_all(within, _batch(chunk))
                 rows = _row_results(chunk, results)
-                made = [
-                    result.booking for result in results.values() if isinstance(result, Booked) and not result.replayed
-                ]
+                made = [one.booking for one in results.values() if isinstance(one, Booked) and not one.replayed]
                 first = first or next(iter(made), None)
                 with temporary_file_errors():
                     pickle.dump((rows, {booking.id for booking in made}), file)
@@ -88,9 +87,7 @@ def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]])
 
         failure = None
         try:
-            session.database.write(
-                work, was_committed=lambda tx, first: first is not None and new_bookings.is_saved(tx, first)
-            )
+            session.database.write(work, was_committed=new_bookings.is_saved)
         except Refused as error:
             failure = error
         file.seek(0)

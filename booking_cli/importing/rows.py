@@ -41,9 +41,7 @@ def parse_row(line: int, fields: Mapping[str, str], options: ImportOptions) -> I
             raise InvalidInput("A patient needs an email address or a phone number.")
         confirmed = _YES_OR_NO.get(confirm.lower(), options.confirm)
         if confirm and confirm.lower() not in _YES_OR_NO:
-            raise InvalidInput(
-                f"{quote(confirm)} does not say whether to confirm; use true or false, yes or no, 1 or 0."
-            )
+            raise InvalidInput(f"{quote(confirm)} does not say whether to confirm; use true, false, yes, no, 1 or 0.")
         request = BookingRequest(
             slot_id=parse_id(fields["slot_id"]),
             patient_id=None,

@@ -73,10 +73,6 @@ def _changed(record: models.Doctor | models.Patient) -> str:
     return _plain(record.updated_at) if record.version > 1 else ""
 
 
-def _slot_status(slot: models.Slot) -> str:
-    return slot.status if slot.booking_id is None else f"{slot.status}, booking {slot.booking_id}"
-
-
 def _state(booking: models.Booking) -> str:
     """Return a booking's state, and whether its hold has lapsed before `expire` has run."""
     expires = booking.hold_expires_at
@@ -91,14 +87,6 @@ def _bookings(label: str, bookings: list[models.Booking]) -> list[tuple[str, str
         for b in bookings
     ]
     return [(label if number == 0 else "", line) for number, line in enumerate(lines or ["none"])]
-
-
-def _server(status: models.DatabaseStatus) -> str:
-    return f"{status.kind}, {'running' if status.running else 'stopped; the next command starts it'}"
-
-
-def _schema(status: models.DatabaseStatus) -> str:
-    return f"version {status.schema_version}, pending migrations: {status.pending_migrations}" if status.running else ""
 
 
 _COUNTS: dict[str, Source] = {name.capitalize(): name for name in models.Stats._fields}
@@ -155,7 +143,12 @@ _PATIENT = {**COLUMNS[models.Patient], "Version": "version", "Registered": "crea
 # The labels and texts of one record; other models have a line for each field.
 _DETAILS: dict[type, dict[str, Source]] = {
     models.Doctor: {**COLUMNS[models.Doctor], "Version": "version", "Added": "created_at", "Changed": _changed},
-    models.Slot: {"Slot": "id", "When": _period, "Doctor": _doctor, "Status": _slot_status},
+    models.Slot: {
+        "Slot": "id",
+        "When": _period,
+        "Doctor": _doctor,
+        "Status": lambda s: f"{s.status}, booking {s.booking_id}" if s.booking_id else s.status,
+    },
     models.Patient: _PATIENT,
     models.PatientDetails: _PATIENT,
     models.Booking: {
@@ -175,10 +168,12 @@ _DETAILS: dict[type, dict[str, Source]] = {
         "Reason": "reason",
     },
     models.DatabaseStatus: {
-        "Database": _server,
+        "Database": lambda s: f"{s.kind}, {'running' if s.running else 'stopped; the next command starts it'}",
         "Address": "url",
         "PostgreSQL": "server_version",
-        "Schema": _schema,
+        "Schema": lambda s: (
+            f"version {s.schema_version}, pending migrations: {s.pending_migrations}" if s.running else ""
+        ),
         "Size": lambda s: "" if s.database_bytes is None else f"{s.database_bytes / 1e6:.1f} MB",
         "Doctors": "doctors",
         "Slots": "slots",

@@ -7,6 +7,7 @@ from booking_cli.db.transaction import Rollback, Transaction
 from booking_cli.domain.dates import Period
 from booking_cli.domain.errors import Busy, DatabaseUnavailable, NotFound
 from booking_cli.domain.models import Booking, Expiry, HistoryEntry
+from booking_cli.domain.patients import normalized
 from booking_cli.domain.references import new_request_id
 from booking_cli.domain.validation import BookingKey
 from booking_cli.repository import rejections
@@ -29,12 +30,13 @@ def list_bookings(
     period: Period,
     *,
     statuses: Sequence[str] | None,
-    patient_ids: Sequence[int] | None,
+    email: str | None,
     doctor_id: int | None,
     limit: int,
 ) -> Iterable[Booking]:
     """Return bookings by the start of their slot, at most one more than `limit`."""
-    parameters = {"statuses": statuses, "patient_ids": patient_ids, "doctor_id": doctor_id, "limit": limit}
+    contact_key = email and normalized(email)
+    parameters = {"statuses": statuses, "contact_key": contact_key, "doctor_id": doctor_id, "limit": limit}
     return session.database.list("bookings.list", {**parameters, **period._asdict()}, limit, rows.booking)
 
 

@@ -19,8 +19,9 @@ def was_saved(find: Callable[[Transaction, int], Record | None]) -> Callable[[Tr
             return False
         if found.version > made.version > 1:
             # Running the update again could overwrite the later change.
-            noun, command = _noun_and_command(made)
-            raise OutcomeUnknown(None, f"The {noun} was changed again since: check '{command}', and decide again.")
+            noun = type(made).__name__.lower()
+            advice = f"The {noun} was changed again since: check 'booking {noun}s show {made.id}', and decide again."
+            raise OutcomeUnknown(None, advice)
         return made.version == 1 or found.updated_at == made.updated_at
 
     return was_committed
@@ -28,13 +29,8 @@ def was_saved(find: Callable[[Transaction, int], Record | None]) -> Callable[[Tr
 
 def version_conflict(record: Doctor | Patient, expected: int | None) -> VersionConflict:
     """Return the rejection for a record that has another version than expected."""
-    noun, command = _noun_and_command(record)
+    noun = type(record).__name__.lower()
     return VersionConflict(
         f"{record.name} ({noun} {record.id}) is at version {record.version}, not {expected}: the record was changed since. "
-        f"Check it with '{command}' and decide again."
+        f"Check it with 'booking {noun}s show {record.id}' and decide again."
     )
-
-
-def _noun_and_command(record: Doctor | Patient) -> tuple[str, str]:
-    noun = "doctor" if isinstance(record, Doctor) else "patient"
-    return noun, f"booking {noun}s show {record.id}"

@@ -19,25 +19,23 @@ def update(session: ClinicSession, *, name: str | None, timezone: str | None, ho
     """Change the given settings and return all; raises InvalidInput for a time zone that does not exist."""
     parameters = {"name": name, "timezone": timezone, "hold_minutes": hold_minutes}
 
-    def work(tx: Transaction) -> tuple[Row | None, Row | None]:
-        before = tx.one("clinic.open")
+    def work(tx: Transaction) -> Row | None:
         if timezone is not None and tx.one("clinic.find_timezone", {"timezone": timezone}) is None:
-            return before, None
-        return before, tx.one("clinic.update", parameters)
+            return None
+        return tx.one("clinic.update", parameters)
 
-    def was_committed(tx: Transaction, result: tuple[Row | None, Row | None]) -> bool:
-        before, made, found = (row and row["updated_at"] for row in (*result, tx.one("clinic.open")))
-        if found not in (before, made):
-            # Running the update again could overwrite a later change.
-            raise OutcomeUnknown(
-                None, "The clinic was changed again since: check 'booking clinic show', and decide again."
-            )
-        return found == made
+    def was_committed(tx: Transaction, made: Row | None) -> bool:
+        found = tx.one("clinic.open")
+        if made and found and found["updated_at"] > made["updated_at"]:
+            # Running the update again could overwrite the later change.
+            advice = "The clinic was changed again since: check 'booking clinic show', and decide again."
+            raise OutcomeUnknown(None, advice)
+        return bool(made and found and found["updated_at"] == made["updated_at"])
 
     # The server and this machine must both have the zone. The transaction runs in UTC, in case the server lacks the old one.
     known = timezone is None or (timezone in available_timezones() and timezone not in _PLACEHOLDERS)
     session.database.timezone = UTC
-    row = session.database.write(work, was_committed=was_committed)[1] if known else None
+    row = session.database.write(work, was_committed=was_committed) if known else None
     if row is None:
         raise InvalidInput(f"There is no time zone {quote(timezone or '')}; it is written like Europe/Berlin.")
     zone = ZoneInfo(row["timezone"])

@@ -82,7 +82,16 @@ def delete(session: ClinicSession, key: DoctorKey) -> Doctor:
             was_committed=lambda tx, deleted: deleted is not None and _find_by_id(tx, doctor.id) is None,
         )
     except pg.ForeignKeyViolation as error:
-        raise _in_use(session, doctor) from error
+        (dependents,) = session.database.read(lambda tx: tx.all("doctors.count_dependents", {"id": doctor.id}))
+        for what, count in dependents.items():
+            if count:
+                raise InUse(
+                    f"{doctor.name} (doctor {doctor.id}) has {count} {what}{'s' * (count != 1)}, so they cannot be deleted. "
+                    f"To take no more appointments: booking doctors update {doctor.id} --inactive"
+                ) from error
+        raise Busy(
+            "The doctor's slots were changed at the same moment. Nothing was changed; please try again."
+        ) from error
     if row is None:
         raise _not_found(key)
     return doctor
@@ -108,14 +117,3 @@ def _write(session: ClinicSession, statement: str, parameters: Mapping[str, obje
     except pg.UniqueViolation as error:
         email = parameters["email"]
         raise EmailTaken(f"Another doctor has the address {email}: see 'booking doctors show {email}'.") from error
-
-
-def _in_use(session: ClinicSession, doctor: Doctor) -> InUse | Busy:
-    (row,) = session.database.read(lambda tx: tx.all("doctors.count_dependents", {"id": doctor.id}))
-    for what, count in row.items():
-        if count:
-            return InUse(
-                f"{doctor.name} (doctor {doctor.id}) has {count} {what}{'s' * (count != 1)}, so they cannot be deleted. "
-                f"To take no more appointments: booking doctors update {doctor.id} --inactive"
-            )
-    return Busy("The doctor's slots were changed at the same moment. Nothing was changed; please try again.")

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from decimal import Decimal
 from itertools import groupby
 from typing import NamedTuple, Self
@@ -20,7 +20,7 @@ from booking_cli.session import ClinicSession
 # A blocking booking can go away between the write and the read that explains it, and come back. More often is an error.
 MAX_ROUNDS = 10
 _LINE_AND_BOOKING = rows.with_columns(rows.booking, "line")
-_REPLAYED = rows.with_columns(rows.booking, "first_status", "made_here", "former_ids", "former_keys", "request_id")
+_REPLAYED = rows.with_columns(rows.booking, "first_status", "made_here", "patient_ids", "patient_keys", "request_id")
 
 
 class BookingRequest(NamedTuple):
@@ -134,9 +134,9 @@ def book_all(session: ClinicSession, batch: Batch) -> dict[int, Result]:
     return results
 
 
-def is_saved(tx: Transaction, made: Booking) -> bool:
+def is_saved(tx: Transaction, made: Booking | None) -> bool:
     """Return whether a booking is in the database; its reference was drawn for it."""
-    return tx.one("bookings.find", {"id": None, "reference": made.reference}) is not None
+    return made is not None and tx.one("bookings.find", {"id": None, "reference": made.reference}) is not None
 
 
 def _insert(session: ClinicSession, batch: Batch, lapsed_holds: list[int]) -> dict[int, Booked]:
@@ -202,8 +202,9 @@ def _replays(tx: Transaction, requests: Requests) -> Iterator[tuple[int, Result]
     for line, request in requests.items():
         if (row := by_request.get(request.request_id)) is None:
             continue
-        booking, first_status, made_here, *former = row
-        if booking.slot_id != request.slot_id or not _is_patient_of(request, booking, *former):
+        booking, first_status, made_here, patient_ids, patient_keys = row
+        is_same_patient = request.patient_id in patient_ids or "\n".join(request.register_key()) in patient_keys
+        if booking.slot_id != request.slot_id or not is_same_patient:
             yield line, rejections.reused(request.request_id, booking.reference, made_here=made_here)
             continue
         confirmed_at = booking.booked_at if first_status == "CONFIRMED" else None
@@ -211,13 +212,3 @@ def _replays(tx: Transaction, requests: Requests) -> Iterator[tuple[int, Result]
             status=first_status, confirmed_at=confirmed_at, cancelled_at=None, failed_at=None, reason=None, version=1
         )
         yield line, Booked(first, status_now=booking.status, replayed=not made_here)
-
-
-def _is_patient_of(
-    request: BookingRequest, booking: Booking, former_ids: Sequence[int], former_keys: Sequence[str]
-) -> bool:
-    """Return whether a request is for the patient of a booking, also by number or key from before a correction or merge."""
-    if request.patient_id is not None:
-        return request.patient_id in (booking.patient_id, *former_ids)
-    key = register_key(booking.patient_name, booking.patient_email, booking.patient_phone)
-    return "\n".join(request.register_key()) in ("\n".join(key), *former_keys)

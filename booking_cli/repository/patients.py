@@ -43,12 +43,6 @@ def find(session: ClinicSession, key: PatientKey) -> Patient:
     return found[0]
 
 
-def find_by_email(session: ClinicSession, email: str) -> list[int]:
-    """Return the numbers of all patients with an email address."""
-    found = session.database.read(lambda tx: _find_all(tx, PatientKey(email=email), None))
-    return [patient.id for patient in found]
-
-
 def show(session: ClinicSession, key: PatientKey) -> PatientDetails:
     """Return a patient with their bookings; raises NotFound and Ambiguous."""
     patient = find(session, key)
@@ -214,6 +208,4 @@ def _exists(session: ClinicSession, parameters: dict[str, object], patient_id: i
     hint = f"See 'booking patients show {found.id}'."
     if patient_id is not None:
         hint = f"If they are one person: booking patients merge {patient_id} {found.id}"
-    return PatientExists(
-        f"{found.name}, {found.email or found.phone}, is already registered as patient {found.id}. {hint}"
-    )
+    return PatientExists(f"{found.name}, {found.email or found.phone}, is registered as patient {found.id}. {hint}")

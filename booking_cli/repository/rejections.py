@@ -36,8 +36,14 @@ def not_bookable(slot_id: int, patient_id: int | None, row: Row) -> BookingError
 
 def blocked(session: ClinicSession, slot_id: int, name: str, row: Row) -> BookingError:
     """Return the rejection for an active booking that blocks a request, from a row of `bookings.explain_rejections`."""
+    if row["same_slot"] and row["made_here"]:
+        return SlotTaken(f"Slot {slot_id} is taken by another row of the file. Choose another one.")
     if row["same_slot"]:
-        return _taken(session, slot_id, row)
+        whom = f"{'the same' if row['same_patient'] else 'another'} patient ({row['reference']})"
+        how = f"booked by {whom}"
+        if row["status"] == "PENDING":
+            how = f"held for {whom} until {session.clock_time(row['hold_expires_at'])}"
+        return SlotTaken(f"Slot {slot_id} is taken: {how}. Choose another one with 'booking slots list'.")
     if row["made_here"]:
         return PatientOverlap(f"{name} is in another row of the file, at a time that overlaps.")
     return PatientOverlap(
@@ -50,11 +56,9 @@ def blocked(session: ClinicSession, slot_id: int, name: str, row: Row) -> Bookin
 def reused(request_id: str, reference: str, *, made_here: bool) -> RequestIdReused:
     """Return the rejection for a request id that made another patient's booking, or one of another slot."""
     if made_here:
-        return RequestIdReused(
-            f"The request id {request_id} is in another row of the file, for another patient or slot."
-        )
+        return RequestIdReused(f"Request id {request_id} is in another row of the file, for another patient or slot.")
     return RequestIdReused(
-        f"The request id {request_id} already made booking {reference}, for another patient or slot. "
+        f"Request id {request_id} already made booking {reference}, for another patient or slot. "
         "Use a new request id for a new request."
     )
 
@@ -77,14 +81,3 @@ def not_cancelled(booking: Booking) -> WrongState:
     if booking.status == "CANCELLED":
         return WrongState(f"Booking {booking.reference} is already cancelled.")
     return WrongState(f"The hold of booking {booking.reference} has lapsed; there is nothing to cancel.")
-
-
-def _taken(session: ClinicSession, slot_id: int, row: Row) -> SlotTaken:
-    if row["made_here"]:
-        return SlotTaken(f"Slot {slot_id} is taken by another row of the file. Choose another one.")
-    whom = "the same patient" if row["same_patient"] else "another patient"
-    if row["status"] == "CONFIRMED":
-        how = f"booked by {whom} ({row['reference']})"
-    else:
-        how = f"held for {whom} ({row['reference']}) until {session.clock_time(row['hold_expires_at'])}"
-    return SlotTaken(f"Slot {slot_id} is taken: {how}. Choose another one with 'booking slots list'.")

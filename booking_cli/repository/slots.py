@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from psycopg import errors as pg
 
@@ -78,32 +79,29 @@ def add_many(
     def work(tx: Transaction) -> BulkResult:
         created = tx.all("slots.add", _parameters(doctor, starts, minutes), rows.slot)
         added = {slot.starts_at.timestamp() for slot in created}
-        rest = _preview(tx, doctor, [instant for instant in starts if instant.timestamp() not in added], minutes)
-        if strict and rest.conflicts:
-            raise strict_conflict(doctor, rest.conflicts, len(starts))
+        rest = _preview(
+            tx, doctor, [instant for instant in starts if instant.timestamp() not in added], minutes, strict
+        )
         if rest.created:
             # Raises an error: the doctor was active when the command began.
-            doctors.find_active(session.with_database(OpenTransaction(tx)), DoctorKey(id=doctor.id))
+            doctors.find_active(replace(session, database=OpenTransaction(tx)), DoctorKey(id=doctor.id))
         return rest._replace(planned=len(starts), created=len(created), slots=created)
 
     def was_committed(tx: Transaction, result: BulkResult) -> bool:
-        # All were added together; two are checked because one may have been deleted since.
-        return bool(result.slots) and (_exists(tx, result.slots[0]) or _exists(tx, result.slots[-1]))
+        # All were added together; two are checked because one may have been deleted since. After a crash, the number alone can
+        # be that of another slot.
+        found = [tx.one("slots.find", {"id": slot.id}, rows.slot) for slot in (*result.slots[:1], *result.slots[-1:])]
+        made = {(slot.id, slot.doctor_id, slot.starts_at) for slot in result.slots}
+        return any(slot and (slot.id, slot.doctor_id, slot.starts_at) in made for slot in found)
 
     return session.database.write(work, was_committed=was_committed, timeout_seconds=LONG_SECONDS)
 
 
-def preview(session: ClinicSession, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> BulkResult:
-    """Return what `add_many` would do; `created` is how many it would add, and `slots` is empty."""
-    return session.database.read(lambda tx: _preview(tx, doctor, starts, minutes), timeout_seconds=LONG_SECONDS)
-
-
-def strict_conflict(doctor: Doctor, conflicts: int, planned: int) -> SlotOverlap:
-    """Return the rejection for slots in conflict where none is allowed."""
-    return SlotOverlap(
-        f"{conflicts} of {planned} slots overlap others of {doctor.name}; nothing was created. "
-        "Run it without --strict to create the rest."
-    )
+def preview(
+    session: ClinicSession, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int, *, strict: bool
+) -> BulkResult:
+    """Return what `add_many` would do; `created` is how many it would add, and `slots` is empty. Raises SlotOverlap."""
+    return session.database.read(lambda tx: _preview(tx, doctor, starts, minutes, strict), timeout_seconds=LONG_SECONDS)
 
 
 def delete(session: ClinicSession, slot_id: int) -> Slot:
@@ -115,7 +113,10 @@ def delete(session: ClinicSession, slot_id: int) -> Slot:
             was_committed=lambda tx, deleted: deleted is not None and tx.one("slots.find", {"id": slot_id}) is None,
         )
     except pg.ForeignKeyViolation as error:
-        raise _in_use(session, slot_id) from error
+        (used,) = session.database.read(lambda tx: tx.all("slots.count_bookings", {"id": slot_id}))
+        count = f"{used['bookings']} booking{'s' * (used['bookings'] != 1)}"
+        hint = " To free it for another patient, cancel its booking." if used["active"] else ""
+        raise InUse(f"Slot {slot_id} has {count}, so it cannot be deleted.{hint}") from error
     if row is None:
         raise NotFound("slot", slot_id)
     return slot
@@ -125,18 +126,11 @@ def _parameters(doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> 
     return {"doctor_id": doctor.id, "epochs": [int(instant.timestamp()) for instant in starts], "minutes": minutes}
 
 
-def _preview(tx: Transaction, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int) -> BulkResult:
+def _preview(tx: Transaction, doctor: Doctor, starts: Sequence[dt.datetime], minutes: int, strict: bool) -> BulkResult:
     (counts,) = tx.all("slots.preview", _parameters(doctor, starts, minutes))
+    if strict and counts["conflicts"]:
+        raise SlotOverlap(
+            f"{counts['conflicts']} of the slots overlap others of {doctor.name}; nothing was created. "
+            "Run it without --strict to create the rest."
+        )
     return BulkResult(planned=len(starts), created=len(starts) - sum(counts.values()), **counts, slots=[])
-
-
-def _exists(tx: Transaction, created: Slot) -> bool:
-    found = tx.one("slots.find", {"id": created.id}, rows.slot)
-    return found is not None and (found.doctor_id, found.starts_at) == (created.doctor_id, created.starts_at)
-
-
-def _in_use(session: ClinicSession, slot_id: int) -> InUse:
-    (row,) = session.database.read(lambda tx: tx.all("slots.count_bookings", {"id": slot_id}))
-    count = row["bookings"]
-    hint = " To free it for another patient, cancel its booking." if row["active"] else ""
-    return InUse(f"Slot {slot_id} has {count} booking{'s' * (count != 1)}, so it cannot be deleted.{hint}")

@@ -9,7 +9,8 @@ WHERE id = %(id)s::bigint OR reference = %(reference)s::text;
 SELECT *
 FROM booking_details
 WHERE (%(statuses)s::text[] IS NULL OR status = ANY (%(statuses)s::text[]))
-  AND (%(patient_ids)s::bigint[] IS NULL OR patient_id = ANY (%(patient_ids)s::bigint[]))
+  AND (%(contact_key)s::text IS NULL
+       OR patient_id = ANY (ARRAY(SELECT id FROM patients WHERE contact_key = %(contact_key)s::text)))
   AND (%(doctor_id)s::bigint IS NULL OR doctor_id = %(doctor_id)s::bigint)
   AND (%(starts_from)s::timestamptz IS NULL OR starts_at >= %(starts_from)s::timestamptz)
   AND (%(starts_before)s::timestamptz IS NULL OR starts_at < %(starts_before)s::timestamptz)
@@ -17,13 +18,15 @@ ORDER BY starts_at, id
 LIMIT %(limit)s::bigint + 1;
 
 -- name: find_by_request
--- The bookings that some requests made, each with its first state, and with the numbers and keys that the patient's record had
--- before it was corrected, and those of the records merged into it.
+-- The bookings that some requests made, each with its first state, and with every number and key of the patient: those of the
+-- record, those from before it was corrected, and those of records that were merged into it.
 SELECT b.*, coalesce(h.to_status, b.status) AS first_status, b.booked_at = now() AS made_here,
-       ARRAY(SELECT former_id FROM patient_history p WHERE p.patient_id = b.patient_id) AS former_ids,
+       b.patient_id || ARRAY(SELECT former_id FROM patient_history WHERE patient_id = b.patient_id) AS patient_ids,
        ARRAY(
-           SELECT former_name_key || E'\n' || former_contact_key FROM patient_history p WHERE p.patient_id = b.patient_id
-       ) AS former_keys
+           SELECT name_key || E'\n' || contact_key FROM patients WHERE id = b.patient_id
+           UNION ALL
+           SELECT former_name_key || E'\n' || former_contact_key FROM patient_history WHERE patient_id = b.patient_id
+       ) AS patient_keys
 FROM booking_details b
 LEFT JOIN booking_history h ON h.booking_id = b.id AND h.from_status IS NULL
 WHERE b.request_id = ANY (%(request_ids)s::text[]);

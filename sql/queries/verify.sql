@@ -1,5 +1,56 @@
 -- Each statement checks one invariant and returns a sentence for each violation.
 
+-- name: constraints_are_in_place
+-- The indexes and constraints that enforce the promises, where one is missing, invalid or altered.
+SELECT format('The constraint %%s is missing from the database or was altered.', wanted.name) AS message
+FROM (VALUES
+    ('bookings', 'bookings_one_active_per_slot',
+     '(slot_id) WHERE (status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text]))'),
+    ('bookings', 'bookings_reference_is_unique', '(reference)'),
+    ('bookings', 'bookings_request_happens_once', '(request_id)'),
+    ('patients', 'patients_are_registered_once', '(contact_key, name_key)'),
+    ('doctors', 'doctors_email_is_unique', '(lower(email))')
+) AS wanted (table_name, name, definition)
+WHERE NOT EXISTS (
+    SELECT
+    FROM pg_class c
+    JOIN pg_index i ON i.indexrelid = c.oid
+    WHERE i.indrelid = to_regclass(wanted.table_name) AND starts_with(c.relname::text, wanted.name)
+      AND i.indisvalid AND i.indisunique AND i.indimmediate
+      AND right(regexp_replace(pg_get_indexdef(c.oid), ' INCLUDE \([^)]*\)', ''), length(wanted.definition))
+          = wanted.definition
+)
+UNION ALL
+SELECT format('The constraint %%s is missing from the database or was altered.', wanted.name)
+FROM (VALUES
+    ('slots', 'slots_of_a_doctor_never_overlap',
+     'EXCLUDE USING gist (doctor_id WITH =, tstzrange(starts_at, ends_at) WITH &&)'),
+    ('bookings', 'bookings_of_a_patient_never_overlap',
+     'EXCLUDE USING gist (patient_id WITH =, tstzrange(starts_at, ends_at) WITH &&)'
+     ' WHERE (((status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text])) AND (NOT overlap_allowed)))'),
+    ('patients', 'patients_have_an_email_or_a_phone', 'CHECK (((email IS NOT NULL) OR (phone IS NOT NULL)))'),
+    ('slots', 'slots_last_5_to_480_minutes',
+     'CHECK ((((ends_at - starts_at) >= ''00:05:00''::interval) AND ((ends_at - starts_at) <= ''08:00:00''::interval)))'),
+    ('slots', 'slots_belong_to_a_doctor', 'FOREIGN KEY (doctor_id) REFERENCES doctors(id)'),
+    ('bookings', 'bookings_are_for_a_slot', 'FOREIGN KEY (slot_id) REFERENCES slots(id)'),
+    ('bookings', 'bookings_have_a_known_status',
+     'CHECK ((status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text, ''CANCELLED''::text, ''FAILED''::text])))'),
+    ('bookings', 'bookings_have_the_timestamps_of_their_status',
+     'CHECK ( CASE status'
+     ' WHEN ''PENDING''::text THEN ((hold_expires_at IS NOT NULL) AND (confirmed_at IS NULL)'
+     ' AND (cancelled_at IS NULL) AND (failed_at IS NULL))'
+     ' WHEN ''CONFIRMED''::text THEN ((confirmed_at IS NOT NULL) AND (cancelled_at IS NULL) AND (failed_at IS NULL))'
+     ' WHEN ''CANCELLED''::text THEN ((cancelled_at IS NOT NULL) AND (failed_at IS NULL))'
+     ' WHEN ''FAILED''::text THEN ((failed_at IS NOT NULL) AND (confirmed_at IS NULL) AND (cancelled_at IS NULL))'
+     ' ELSE NULL::boolean END)')
+) AS wanted (table_name, name, definition)
+WHERE NOT EXISTS (
+    SELECT
+    FROM pg_constraint c
+    WHERE c.conrelid = to_regclass(wanted.table_name) AND starts_with(c.conname::text, wanted.name) AND c.convalidated
+      AND regexp_replace(pg_get_constraintdef(c.oid), '\s+', ' ', 'g') = wanted.definition
+);
+
 -- name: one_active_booking_per_slot
 -- Two or more bookings that hold or book the same slot.
 SELECT format('Slot %%s has %%s active bookings: %%s.', slot_id, count(*), string_agg(reference, ', ' ORDER BY id)) AS message
@@ -98,54 +149,3 @@ UNION ALL
 SELECT format('The history has an entry for booking %%s, which does not exist.', h.booking_id)
 FROM booking_history h
 WHERE NOT EXISTS (SELECT FROM bookings b WHERE b.id = h.booking_id);
-
--- name: constraints_are_in_place
--- The indexes and constraints that enforce the promises, where one is missing, invalid or altered.
-SELECT format('The constraint %%s is missing from the database or was altered.', wanted.name) AS message
-FROM (VALUES
-    ('bookings', 'bookings_one_active_per_slot',
-     '(slot_id) WHERE (status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text]))'),
-    ('bookings', 'bookings_reference_is_unique', '(reference)'),
-    ('bookings', 'bookings_request_happens_once', '(request_id)'),
-    ('patients', 'patients_are_registered_once', '(contact_key, name_key)'),
-    ('doctors', 'doctors_email_is_unique', '(lower(email))')
-) AS wanted (table_name, name, definition)
-WHERE NOT EXISTS (
-    SELECT
-    FROM pg_class c
-    JOIN pg_index i ON i.indexrelid = c.oid
-    WHERE i.indrelid = to_regclass(wanted.table_name) AND starts_with(c.relname::text, wanted.name)
-      AND i.indisvalid AND i.indisunique AND i.indimmediate
-      AND right(regexp_replace(pg_get_indexdef(c.oid), ' INCLUDE \([^)]*\)', ''), length(wanted.definition))
-          = wanted.definition
-)
-UNION ALL
-SELECT format('The constraint %%s is missing from the database or was altered.', wanted.name)
-FROM (VALUES
-    ('slots', 'slots_of_a_doctor_never_overlap',
-     'EXCLUDE USING gist (doctor_id WITH =, tstzrange(starts_at, ends_at) WITH &&)'),
-    ('bookings', 'bookings_of_a_patient_never_overlap',
-     'EXCLUDE USING gist (patient_id WITH =, tstzrange(starts_at, ends_at) WITH &&)'
-     ' WHERE (((status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text])) AND (NOT overlap_allowed)))'),
-    ('patients', 'patients_have_an_email_or_a_phone', 'CHECK (((email IS NOT NULL) OR (phone IS NOT NULL)))'),
-    ('slots', 'slots_last_5_to_480_minutes',
-     'CHECK ((((ends_at - starts_at) >= ''00:05:00''::interval) AND ((ends_at - starts_at) <= ''08:00:00''::interval)))'),
-    ('slots', 'slots_belong_to_a_doctor', 'FOREIGN KEY (doctor_id) REFERENCES doctors(id)'),
-    ('bookings', 'bookings_are_for_a_slot', 'FOREIGN KEY (slot_id) REFERENCES slots(id)'),
-    ('bookings', 'bookings_have_a_known_status',
-     'CHECK ((status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text, ''CANCELLED''::text, ''FAILED''::text])))'),
-    ('bookings', 'bookings_have_the_timestamps_of_their_status',
-     'CHECK ( CASE status'
-     ' WHEN ''PENDING''::text THEN ((hold_expires_at IS NOT NULL) AND (confirmed_at IS NULL)'
-     ' AND (cancelled_at IS NULL) AND (failed_at IS NULL))'
-     ' WHEN ''CONFIRMED''::text THEN ((confirmed_at IS NOT NULL) AND (cancelled_at IS NULL) AND (failed_at IS NULL))'
-     ' WHEN ''CANCELLED''::text THEN ((cancelled_at IS NOT NULL) AND (failed_at IS NULL))'
-     ' WHEN ''FAILED''::text THEN ((failed_at IS NOT NULL) AND (confirmed_at IS NULL) AND (cancelled_at IS NULL))'
-     ' ELSE NULL::boolean END)')
-) AS wanted (table_name, name, definition)
-WHERE NOT EXISTS (
-    SELECT
-    FROM pg_constraint c
-    WHERE c.conrelid = to_regclass(wanted.table_name) AND starts_with(c.conname::text, wanted.name) AND c.convalidated
-      AND regexp_replace(pg_get_constraintdef(c.oid), '\s+', ' ', 'g') = wanted.definition
-);

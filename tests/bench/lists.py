@@ -86,7 +86,7 @@ def _next(specializations: Sequence[str], session: ClinicSession, _: int) -> tup
 
 def _bookings_of_a_day(session: ClinicSession, _: int) -> tuple[Period, dict[str, Any]]:
     day = _day(session, random.randrange(-30, 30))
-    return day, {"statuses": None, "patient_ids": None, "doctor_id": None, "limit": 200}
+    return day, {"statuses": None, "email": None, "doctor_id": None, "limit": 200}
 
 
 def _day(session: ClinicSession, days: int) -> Period:

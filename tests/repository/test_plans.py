@@ -21,7 +21,7 @@ FROM_NOW = {"starts_from": NOW, "starts_before": None}
 FREE_SLOTS = {"doctor_id": None, "specialization": None, "status": "free", "limit": 200, **FROM_NOW}
 ANY_BOOKING = {
     "doctor_id": None,
-    "patient_ids": None,
+    "contact_key": None,
     "statuses": None,
     "limit": 200,
     "starts_from": None,
@@ -64,7 +64,7 @@ QUERIES = [
     ("bookings.find", BY_REFERENCE),
     ("bookings.list", ANY_BOOKING),
     ("bookings.list", {**ANY_BOOKING, **DAY}),
-    ("bookings.list", {**ANY_BOOKING, "patient_ids": [7]}),
+    ("bookings.list", {**ANY_BOOKING, "contact_key": "patient7@example.org"}),
     ("bookings.list", {**ANY_BOOKING, "doctor_id": 3, **FROM_NOW}),
     ("bookings.find_by_request", {"request_ids": ["r-1", "r-2"]}),
     ("bookings.find_change", {**BY_NUMBER, "status": "CONFIRMED", "request_id": "r-1"}),

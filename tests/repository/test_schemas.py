@@ -31,7 +31,7 @@ def add_booking(session, patient):
 
 def names(session):
     """Return the names of the doctors, the patients and the patients of the bookings, and the states of the bookings."""
-    any_booking = {"statuses": None, "patient_ids": None, "doctor_id": None}
+    any_booking = {"statuses": None, "email": None, "doctor_id": None}
     listed = bookings.list_bookings(session, Period(), **any_booking, limit=10)
     found = doctors.list_doctors(session, specialization=None, search=None, include_inactive=True, limit=10)
     registered = patients.list_patients(session, search=None, limit=10)

@@ -9,13 +9,12 @@ from psycopg.pq import ExecStatus
 
 import booking_cli
 from booking_cli.db import queries
-from booking_cli.repository.verify import CHECKS
 
 FILES = sorted((queries.sql_folder() / "queries").glob("*.sql"))
 NAMES = [f"{file.stem}.{name}" for file in FILES for name in queries.statements(file.stem)]
 CODE = "\n".join(path.read_text() for path in Path(booking_cli.__file__).parent.rglob("*.py"))
 NOUNS = "|".join(file.stem for file in FILES)
-USED = {f"verify.{name}" for name in CHECKS} | set(re.findall(rf'"((?:{NOUNS})\.\w+)"', CODE))
+USED = {f"verify.{name}" for name in queries.statements("verify")} | set(re.findall(rf'"((?:{NOUNS})\.\w+)"', CODE))
 
 
 def prepare(connection, name):
