@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import shlex
 from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -73,7 +74,7 @@ def open_session(database: Database) -> ClinicSession:
         zone=zone,
         now=row["now"],
         today=row["now"].astimezone(zone).date(),
-        actor=chosen.who(),
+        actor=chosen.actor_name(),
         hold_minutes=chosen.timeout_minutes or row["hold_minutes"],
     )
 
@@ -82,10 +83,10 @@ def _read(database: Database) -> Row:
     try:
         row = database.read(lambda tx: tx.one("clinic.open"))
     except NotSetUp:
-        if hidden := database.read(lambda tx: tx.one("db.hidden_from", {"schema": database.schema})):
+        if hidden := database.read(lambda tx: tx.one("db.login_without_usage", {"schema": database.schema})):
             raise DatabaseUnavailable(
                 f"The login {hidden['login']} has no rights in this appointment book. The database administrator can grant "
-                f"them: booking db grant operator --to {hidden['login']} (or reader, for reading only)."
+                f"them: booking db grant operator --to {shlex.quote(hidden['login'])} (or reader, for reading only)."
             ) from None
         raise
     latest = migrations.latest_version()

@@ -86,7 +86,7 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise InvalidInput("There is no home folder for the embedded database; set BOOKING_DATA_DIR.") from None
 
-    def who(self) -> str:
+    def actor_name(self) -> str:
         """Return who is recorded in the history: the actor, or else the login name."""
         if self.actor:
             return self.actor

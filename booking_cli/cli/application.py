@@ -19,10 +19,9 @@ from booking_cli.cli.parameters import set_verbose
 from booking_cli.domain.errors import BookingError, Interrupted, OutcomeUnknown, UsageError
 from booking_cli.output.results import Format
 from booking_cli.output.show import tell
+from booking_cli.output.text import visible
 
 PROGRAM = "booking"
-# Some messages quote arguments, which can be very long.
-_LONGEST_QUOTE = 500
 
 app = typer.Typer(name=PROGRAM, rich_markup_mode=None, pretty_exceptions_enable=False, cls=LazyGroup)
 
@@ -112,7 +111,7 @@ def _report(error: BookingError, arguments: list[str]) -> int:
     except OSError:
         _discard(sys.stdout)
     try:
-        if _wants_json(arguments):
+        if _errors_are_json(arguments):
             from booking_cli.output.json import dumps
 
             sys.stderr.write(dumps({"error": {"code": error.code, "message": message}}) + "\n")
@@ -128,11 +127,18 @@ def _how_to_resolve(request_id: str | None, arguments: list[str]) -> str:
     """Return the sentence with the command that resolves an unknown outcome."""
     words = [PROGRAM, *arguments]
     if request_id is None:
-        return f"Check whether it was saved, or run this again: {shlex.join(words)}"
+        return f"Check whether it was saved, or run this again: {' '.join(map(_shell_word, words))}"
     if not any(word.split("=")[0] == "--request-id" for word in arguments):
         end_of_options = words.index("--") if "--" in words else len(words)
         words[end_of_options:end_of_options] = ["--request-id", request_id]
-    return f"Run this command; the change is made once: {shlex.join(words)}"
+    return f"Run this command; the change is made once: {' '.join(map(_shell_word, words))}"
+
+
+def _shell_word(word: str) -> str:
+    """Return `word` quoted for a shell. Output escapes invisible characters, so they are escaped as the shell reads them."""
+    if visible(word) == word:
+        return shlex.quote(word)
+    return "$'" + "".join(f"\\U{ord(c):08x}" if c in "\\'" or visible(c) != c else c for c in word) + "'"
 
 
 def _discard(stream: TextIO) -> None:
@@ -140,7 +146,7 @@ def _discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _wants_json(arguments: list[str]) -> bool:
+def _errors_are_json(arguments: list[str]) -> bool:
     """Return whether errors are shown as JSON; reads the arguments, because parsing them can fail."""
     wanted = ""
     words = itertools.takewhile(lambda word: word != "--", arguments)  # no options follow
@@ -153,8 +159,6 @@ def _wants_json(arguments: list[str]) -> bool:
 def _usage_error(error: TyperException) -> BookingError:
     # Typer lists the choices of a missing option on several lines.
     message = error.format_message().replace(":\n\t", ": ").replace(",\n\t", ", ")
-    if len(message) > _LONGEST_QUOTE:
-        message = f"{message[:_LONGEST_QUOTE]}…"
     if not message.endswith((".", "?")):
         message += "."
     context = getattr(error, "ctx", None)

@@ -59,7 +59,7 @@ def argument(metavar: str, parse: Callable[[str], Any], help_: str) -> Any:
 
 
 def option(metavar: str, parse: Callable[[str], Any], help_: str, *names: str) -> Any:
-    """Return an option that `parse` checks; `names` only where the parameter's own name does not fit."""
+    """Return an option that `parse` checks; `names` replace the parameter's own name."""
     return typer.Option(*names, metavar=metavar, parser=checked(parse), help=help_)
 
 
@@ -93,7 +93,7 @@ class Context(typer.Context):
 
     @functools.cached_property
     def session(self) -> "ClinicSession":
-        """The clinic, opened at the first use until the command has shown its result."""
+        """The clinic; opened at its first use, and closed when the command has shown its result."""
         return self.open_session()
 
     def open_session(self, pool_size: int = 0) -> "ClinicSession":

@@ -37,9 +37,7 @@ _BUFFER_BYTES = 2**18
 _SWITCH_SECONDS = 0.0002
 # Of longer results, a table shows the rejected rows only.
 _MOST_IN_A_TABLE = 200
-_RUN_AGAIN = (
-    "It is safe to run it again: a row with a request_id is booked once, and the slots of other booked rows are taken."
-)
+_RUN_AGAIN = "The command can be run again: a row with a request_id is booked once, and the slots of other booked rows are taken."
 
 
 @dataclass
@@ -115,7 +113,7 @@ def run(
     if tally.lapse:
         headline += f" The holds lapse at {session.clock_time(tally.lapse)} unless they are confirmed."
     if tally.rows > len(shown):
-        headline += " The table shows rejected rows only; -o csv shows all."
+        headline += f" The table shows up to {_MOST_IN_A_TABLE} rejected rows; -o csv shows all rows."
         shown = rejected
     table = many._replace(rows=shown) if shown else None
     return One(None, headline, details=False, many=table, failure=many.failure, has_changes=True)
@@ -141,7 +139,7 @@ def _results(chunks: "Iterator[ChunkResult]", tally: Tally, *, atomic: bool) -> 
     except Abandoned:
         failure = Interrupted("Interrupted; it is not known which of the remaining rows were booked.")
     except KeyboardInterrupt:
-        failure = Interrupted("Interrupted; nothing was changed." if atomic else "Interrupted.")
+        failure = Interrupted("Interrupted; nothing was changed." if atomic and not tally.rows else "Interrupted.")
     except BookingError as error:
         failure = failure or error
     if failure is None:

@@ -64,7 +64,7 @@ def book(
     request_id: RequestIdOption = None,
     path: Annotated[
         str | None,
-        typer.Option("--from", metavar="FILE", help="Book many: CSV or NDJSON from this file, or from stdin with '-'."),
+        typer.Option("--from", metavar="FILE", help="Book the rows of a CSV or NDJSON file, or of stdin with '-'."),
     ] = None,
     jobs: Annotated[
         int | None,
@@ -75,7 +75,8 @@ def book(
     """Hold a slot for a patient.
 
     The hold lapses unless it is confirmed in time; --confirm books at once. Give a registered patient with --patient, or a name
-    with an email address, a phone number or both; a new patient is registered.
+    with an email address, a phone number or both; a new patient is registered. The columns of a file are slot_id and name, and
+    optionally email, phone, confirm and request_id.
     """
     if confirm and hold is not None:
         raise InvalidInput("Use either --confirm or --hold: a confirmed booking is not held.")

@@ -77,7 +77,7 @@ def update(
 def merge(
     ctx: Context,
     patient: parameters.PatientArgument,
-    into: Annotated[PatientKey, argument("INTO", parse_patient, "The patient who stays registered.")],
+    into: Annotated[PatientKey, argument("INTO", parse_patient, "The patient to keep.")],
 ) -> Result:
     """Merge a patient into another.
 

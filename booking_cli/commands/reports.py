@@ -45,5 +45,5 @@ def verify(ctx: Context) -> Result:
     Lists the violations, and ends with exit status 4 if there are any.
     """
     found = repository.verify.violations(ctx.session)
-    failure = PromiseBroken("The appointment book violates its promises; see the list.") if found else None
+    failure = PromiseBroken(f"Violations found: {len(found)}. Tell the database administrator.") if found else None
     return Many(Violation, found, "violation", failure=lambda: failure)

@@ -154,7 +154,7 @@ def _dates(today: dt.date, first: Day, last: Day | None, weekdays: frozenset[int
 
 def _summary(result: BulkResult, name: str, *, dry_run: bool) -> str:
     if not result.planned:
-        return "No slot fits these days and hours."
+        return "No slot fits. Change --days, --start, --end or --minutes."
     left_out = {
         "existing": result.existing,
         "in conflict with other slots": result.conflicts,

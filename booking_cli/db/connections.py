@@ -40,7 +40,7 @@ def connect(conninfo: str) -> Connection:
     except (psycopg.ProgrammingError, UnicodeError):
         # libpq quotes the address in its message, and the address may contain a password.
         raise DatabaseUnavailable(
-            "BOOKING_DATABASE_URL is not an address that PostgreSQL understands; "
+            "BOOKING_DATABASE_URL is not a valid PostgreSQL address; "
             "use postgresql://user:password@host:5432/name, with special characters percent-encoded."
         ) from None
     except psycopg.OperationalError as error:

@@ -132,7 +132,7 @@ class EmbeddedServer:
             yield
 
     def _owner(self) -> pwd.struct_passwd:
-        """Return the user as whom the server runs: the owner of its data, or the current user, and never root."""
+        """Return the user that runs the server: the owner of its data, or the current user, and never root."""
         if os.geteuid() == 0 and not self.cluster.exists():
             return _system_user()
         uid = self.cluster.stat().st_uid if self.cluster.exists() else os.geteuid()
@@ -229,7 +229,7 @@ def _run(cluster: Path, owner: pwd.struct_passwd, program: str, *arguments: str)
 
 
 def _system_user() -> pwd.struct_passwd:
-    """Return the system user as whom the server runs for root; creates it where it is missing."""
+    """Return the system user that runs the server for root; creates it where it is missing."""
     for _ in range(20):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(SYSTEM_USER)

@@ -44,7 +44,7 @@ def is_lost(error: psycopg.Error, connection: Connection) -> bool:
 
 
 def _ends_the_session(error: psycopg.Error) -> bool:
-    # An InternalError without SQLSTATE is a statement without an answer: the next one would be taken for it.
+    # An InternalError without SQLSTATE: the answer is missing, and could still arrive as that of the next statement.
     unanswered = isinstance(error, psycopg.InternalError) and error.sqlstate is None
     return unanswered or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
 

@@ -2,7 +2,7 @@
 
 
 class ExternalServer:
-    """The server at an address of the administrator's; booking neither starts it nor sets it up without being asked."""
+    """The server at a given address. booking does not start it, and only `booking db migrate` sets it up."""
 
     def __init__(self, url: str) -> None:
         self._url = url

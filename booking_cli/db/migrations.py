@@ -139,7 +139,7 @@ def _apply(connection: Connection, schema: str, file: _File) -> bool:
 
 
 def _set_up_clinic(connection: Connection, schema: str) -> None:
-    """Give a new clinic the time zone of this machine."""
+    """Add the settings of a new clinic, with the time zone of this machine."""
     with transaction(connection, STATEMENT_SECONDS, schema):
         from tzlocal import get_localzone_name
 

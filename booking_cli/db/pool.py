@@ -26,7 +26,7 @@ def connect_to(server: Server) -> Connection:
 
 
 class SingleConnection:
-    """One connection, opened at its first use, and again after it was closed. The pool would cost a command its threads."""
+    """One connection, opened at its first use, and again after it was closed; needs no threads, as a pool does."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -88,7 +88,7 @@ class Pool:
 
 
 def _prepare_unless_pooled(connection: Connection) -> None:
-    """Prepare and plan repeated statements once, which halves their cost, unless a pooler hands sessions to other clients.
+    """Prepare and plan repeated statements once, which halves their cost, unless a pooler shares the sessions.
 
     Behind a pooler, the process number that the connection reports is not that of the server process.
     """

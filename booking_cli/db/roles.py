@@ -23,7 +23,7 @@ LONGEST_NAME_BYTES = 63
 LONG_SECONDS = 600
 # From this version on INHERIT is an option of each membership; before, of the login.
 _MEMBERSHIPS_HAVE_OPTIONS = 160_000
-# PostgreSQL only warns when a GRANT grants nothing, or less than all that was asked for.
+# PostgreSQL only warns when a GRANT grants none or only some of its rights.
 _NOT_GRANTED = {"01006", "01007"}
 
 
@@ -41,9 +41,9 @@ def grant(connection: Connection, schema: str, kind: str, login: str | None) -> 
                 f"The role's name would be {role}, which is longer than PostgreSQL's limit of {LONGEST_NAME_BYTES} bytes. "
                 "Give the database a shorter name."
             )
-        if found["is_something_else"]:
+        if found["is_other_role"]:
             raise InUse(
-                f"The role {role} exists already, and can log in or owns the book; it was not changed. "
+                f"The role {role} exists already, and can log in or owns the tables; it was not changed. "
                 f"Rename it, and grant it the {kind}'s rights with --to."
             )
         if login is not None and not found["can_login"]:
@@ -52,7 +52,7 @@ def grant(connection: Connection, schema: str, kind: str, login: str | None) -> 
             if found["can_login"] is None:
                 advice = f"Create it first: CREATE ROLE {name} LOGIN"
             raise NotFound("login", login, advice)
-        if not found["is_there"]:
+        if not found["exists"]:
             _run_or_explain(connection, "CREATE ROLE {}", role)
         _grant_rights(connection, schema, kind, role)
         if login is not None and not found["is_member"]:
@@ -69,7 +69,7 @@ def refresh(connection: Connection, schema: str) -> None:
     with _transaction(connection, schema):
         for kind in KINDS:
             found = _find(connection, kind, None)
-            if found["is_there"] and not found["is_something_else"]:
+            if found["exists"] and not found["is_other_role"]:
                 _grant_rights(connection, schema, kind, found["role"])
 
 

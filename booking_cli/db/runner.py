@@ -39,7 +39,7 @@ MAX_ATTEMPTS = 30
 MAX_SECONDS = 20.0
 # For how long to reconnect when the server goes away during a command: long enough for a restart or a failover.
 RECONNECT_SECONDS = 20.0
-# A connection may break once; one that breaks during every COMMIT will go on doing so.
+# After so many COMMITs without an answer, another one is unlikely to succeed.
 MAX_AMBIGUOUS_COMMITS = 10
 FIRST_BACKOFF_SECONDS = 0.005
 LONGEST_BACKOFF_SECONDS = 0.5
@@ -104,8 +104,8 @@ class Database:
     def stream(self, name: str, parameters: Mapping[str, object], rows: RowFactory[T]) -> Iterator[T]:
         """Yield the rows of a statement as the server sends them, from one snapshot.
 
-        Rows that were yielded cannot be taken back, so there is no retry; at REPEATABLE READ none is needed. Raises what
-        `read` raises, also after some rows.
+        There is no retry, because rows may have been shown already; at REPEATABLE READ none is needed. Raises the errors of
+        `read`, also after some rows.
         """
         begin = self._begin("REPEATABLE READ READ ONLY", STREAM_SECONDS)
         try:
@@ -128,11 +128,11 @@ class Database:
     ) -> T:
         """Run `work` in a SERIALIZABLE transaction, retry it on serialization failure, and return what it returns.
 
-        `work` may run several times: it must change nothing but the database. After an ambiguous commit, `was_committed`
-        reads, in a later transaction, whether what `work` returned is in the database; if not, `work` is retried.
+        `work` may run several times: it must change only the database. After an ambiguous commit, `was_committed` gets the
+        result of `work` and reads, in a later transaction, whether its changes are there; if not, `work` is retried.
 
-        Raises Busy where the retries are used up; then nothing was changed. Raises OutcomeUnknown where the database does
-        not come back in time to resolve an ambiguous commit; `request_id` is the user's key to find out later.
+        Raises Busy after the last retry; then nothing was changed. Raises OutcomeUnknown where an ambiguous commit cannot be
+        resolved; `request_id` is the idempotency key for running the command again.
         """
         begin = self._begin("SERIALIZABLE READ WRITE", timeout_seconds)
         try:
@@ -223,7 +223,7 @@ class Database:
             raise OutcomeUnknown(request_id) from error
 
     def _has_ended(self, transaction_id: str) -> bool:
-        """Return whether a transaction is no longer in progress; how it ended is not asked."""
+        """Return whether a transaction has ended, by COMMIT or ROLLBACK."""
         parameters = {"id": transaction_id}
         try:
             row = self._read(

@@ -93,7 +93,7 @@ class Transaction:
 
 
 class Rollback(Exception):
-    """Raised by the work of a write to roll back, which waits for no disk, and to return the exception's argument."""
+    """Raised by the work of a write: rolls back, which needs no disk flush, and makes the write return the argument."""
 
 
 class AmbiguousCommit(Exception):

@@ -1,7 +1,7 @@
 """Parses dates, times and weekdays as people type them.
 
-A date relative to today stays a `Day` until the clinic's date is known. Parsing is strict, which the command-line library's is
-not.
+A date relative to today stays a `Day` until the clinic's date is known. Parsing is strict, unlike that of the command-line
+library.
 """
 
 import datetime as dt

@@ -1,8 +1,8 @@
 """The errors with which a command can end: each is a type with a code and an exit status for scripts.
 
-They are raised where the rule is and rendered in `cli.application`. A message has one or two sentences: what is wrong, and what
-to do. The code of an error is the name of its type in snake case, such as `slot_taken`, unless the type sets another one. Codes
-and exit statuses are part of the contract with scripts.
+They are raised where the rule is and rendered in `cli.application`. A message has one or two sentences: the problem, and the
+remedy. The code of an error is the name of its type in snake case, such as `slot_taken`, unless the type sets another one.
+Codes and exit statuses are part of the contract with scripts.
 """
 
 import re

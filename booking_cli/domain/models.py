@@ -1,4 +1,4 @@
-"""What the commands show. The fields, in this order, are the contract with scripts; a test checks them.
+"""The results of commands. Their fields, in this order, are the contract with scripts; a test checks them.
 
 Instants (`…_at`) are timezone-aware and in the clinic's zone; `date` and `time` are the clinic's wall clock. Compare and sort
 instants by their `timestamp()`: for two instants in one zone Python compares the wall clocks, and an hour of autumn repeats.
@@ -91,7 +91,7 @@ class Booking(NamedTuple):
 
 
 class PatientDetails(NamedTuple):
-    """A patient with their bookings: those to come, the next first, and the past ones, the latest first."""
+    """A patient with their bookings: active ones to come, the next first, and the others, the nearest to now first."""
 
     id: int
     name: str
@@ -115,14 +115,14 @@ class PatientChange(NamedTuple):
     details: str
 
 
-# The code of a row that was not rejected itself, in a file of which all rows or none were to be booked.
+# The code of a row that was not booked because another row of a file with --atomic was rejected.
 NOT_MADE = "not_made"
 
 
 class RowResult(NamedTuple):
     """The result of one row of `book --from`. Where the row was booked, `code` is None, and `message` a notice or None.
 
-    Otherwise they say why not, and the booking's own fields are None, like the fields of a row that could not be parsed.
+    Otherwise they are the reason, and the booking's own fields are None, like all fields of a row that could not be parsed.
     """
 
     line: int
@@ -171,7 +171,7 @@ class Expiry(NamedTuple):
 
 
 class Stats(NamedTuple):
-    """Bookings by state."""
+    """Counts of bookings by state."""
 
     confirmed: int
     pending: int

@@ -1,6 +1,6 @@
-"""When two patients are the same: the normalized keys of a name and of a contact.
+"""The normalized keys of a name and of a contact, by which a patient is registered once.
 
-The program computes the keys, and not the database, so that they are the same on every server, whatever its locale.
+The program computes the keys, and not the database, so that they do not depend on the locale of the server.
 """
 
 import re
@@ -24,7 +24,7 @@ def register_key(name: str, email: str | None, phone: str | None) -> RegisterKey
 
 
 def normalized(text: str) -> str:
-    """Return what is the same in every spelling of `text`: case, accents' encoding, width, spacing, invisible characters.
+    """Return `text` without differences in case, encoding of accents, width, spacing and invisible characters.
 
     NFKC case folding of the Unicode standard (section 3.13, D146), and then spaces collapsed.
     """

@@ -18,9 +18,8 @@ MAX_HOLD_MINUTES = 1440
 _QUOTED_LENGTH = 60
 # RFC 5321 allows a path of 256 characters, its two angle brackets included.
 _LONGEST_EMAIL = 254
-# Shorter digits are more likely the number of a record.
-_SHORTEST_PHONE = 7
 _is_number = re.compile("[0-9]+").fullmatch
+_PHONE = re.compile(r"(?=.*[0-9])[0-9 +\-().x]{3,25}")
 
 
 def quote(text: str) -> str:
@@ -69,7 +68,7 @@ def _parse_number(text: str, most: int, problem: str, least: int = 1) -> int:
     return int(text)
 
 
-parse_id = partial(_parse_number, most=MAX_BIGINT, problem="the number of a record; such a number looks like 42.")
+parse_id = partial(_parse_number, most=MAX_BIGINT, problem="a record's number; use a whole number such as 42.")
 parse_count = partial(_parse_number, most=MAX_BIGINT - 1, problem="a whole number from 1 up.")
 parse_version = partial(_parse_number, most=2**31 - 1, problem="a version; a version is a whole number from 1 up.")
 parse_slot_minutes = partial(_parse_number, least=5, most=480, problem="a length for a slot; use 5 to 480 minutes.")
@@ -90,14 +89,12 @@ def parse_patient(text: str) -> PatientKey:
     text = text.strip()
     if "@" in text:
         return PatientKey(email=parse_email(text))
-    phone = parse_phone(text) if len(re.sub("[^0-9]", "", text)) >= _SHORTEST_PHONE else None
+    # Fewer than five digits are the number of a record.
+    phone = text if _PHONE.fullmatch(text) and len(re.sub("[^0-9]", "", text)) > 4 else None
     if _is_number(text) and not (phone and text.startswith("0")):
         return PatientKey(id=parse_id(text), phone=phone)
     if phone is None:
-        raise InvalidInput(
-            f"{quote(text)} is neither a patient's number, nor an email address, nor a phone number; "
-            "see 'booking patients list'."
-        )
+        raise InvalidInput(f"{quote(text)} is no patient's number, email or phone number; see 'booking patients list'.")
     return PatientKey(phone=phone)
 
 
@@ -108,10 +105,7 @@ def parse_booking(text: str) -> BookingKey:
         return BookingKey(id=parse_id(text))
     reference = parse_reference(text)
     if reference is None:
-        raise InvalidInput(
-            f"{quote(text)} is neither a booking's number nor a valid reference: "
-            "a reference looks like K7QF-2M9T, and its last character checks the others."
-        )
+        raise InvalidInput(f"{quote(text)} is not a booking's number or a valid reference, such as K7QF-2M9T.")
     return BookingKey(reference=reference)
 
 
@@ -155,7 +149,7 @@ parse_login = partial(parse_text, what="The name of a login", longest=63)
 def parse_phone(text: str) -> str:
     """Parse a phone number: 3 to 25 characters of digits, spaces and `+-().x`, at least one of them a digit."""
     text = text.strip()
-    if not re.fullmatch(r"[0-9 +\-().x]{3,25}", text) or not re.search("[0-9]", text):
+    if not _PHONE.fullmatch(text):
         raise InvalidInput(
             f"{quote(text)} is not a phone number; use 3 to 25 characters of digits, spaces and +-().x, "
             "such as +1-555-0100."
@@ -169,7 +163,7 @@ def or_empty(parse: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def parse_email(text: str) -> str:
-    """Return an email address in its normal form: the domain in lower case. No name server is asked."""
+    """Return an email address in its normal form, the domain in lower case; does not query DNS."""
     from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
     # Many clinics' networks are under .local; the library documents this way to allow it.

@@ -1,6 +1,7 @@
 """Books the rows of an import file in chunks, with a result for each row in the order of the file."""
 
 import contextlib
+import datetime as dt
 import pickle
 import tempfile
 import threading
@@ -33,7 +34,7 @@ class ChunkResult(NamedTuple):
 
 
 class Abandoned(KeyboardInterrupt):
-    """Ctrl-C for the second time: the outcome of the chunks in progress is not known."""
+    """A second Ctrl-C: the outcome of the chunks in progress is not known."""
 
 
 def book_chunks(session: ClinicSession, chunks: Iterator[Chunk], jobs: int) -> Iterator[ChunkResult]:
@@ -54,8 +55,8 @@ def book_chunks(session: ClinicSession, chunks: Iterator[Chunk], jobs: int) -> I
 def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]]) -> Iterator[ChunkResult]:
     """Book all rows in one transaction or none, and yield their results; the last one has the failure.
 
-    `read` returns the chunks anew for each retry. The results wait in a temporary file until the transaction is committed, so
-    that memory is bounded.
+    `read` returns the chunks again for each retry. The results are stored in a temporary file until the transaction is
+    committed, so that memory is bounded.
     """
     with contextlib.ExitStack() as stack:
         with temporary_file_errors():
@@ -66,12 +67,14 @@ def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]])
             file.truncate()
             within = replace(session, database=OpenTransaction(tx))
             first: Booking | None = None
+            lapse: dt.datetime | None = None
             count = rejected = 0
             for chunk in read():
                 results = new_bookings.book_all(within, _batch(chunk))
                 rows = _row_results(chunk, results)
                 made = [one.booking for one in results.values() if isinstance(one, Booked) and not one.replayed]
                 first = first or next(iter(made), None)
+                lapse = lapse or next((booking.hold_expires_at for booking in made if booking.hold_expires_at), None)
                 with temporary_file_errors():
                     pickle.dump((rows, {booking.id for booking in made}), file)
                     file.flush()
@@ -81,8 +84,8 @@ def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]])
                 raise Refused(f"Nothing was booked; rejected rows: {rejected} of {count}.")
             # Replayed results are reported only once a synchronous standby has them.
             end = tx.one("db.write_to_log")
-            if first and first.hold_expires_at and end and first.hold_expires_at <= end["now"]:
-                raise Refused("Nothing was booked: it took longer than the holds last. Use a longer --hold.")
+            if lapse and end and lapse <= end["now"]:
+                raise Refused("Nothing was booked: the holds would have lapsed. Use --confirm or a longer --hold.")
             return first
 
         failure = None
@@ -184,7 +187,7 @@ def _row_result(row: ImportRow, result: Result | None) -> RowResult:
 def _not_made(row: RowResult) -> RowResult:
     return row._replace(
         patient_id=None, booking_id=None, reference=None, status=None, hold_expires_at=None,
-        code=NOT_MADE, message="Not booked, because other rows of the file were rejected.",
+        code=NOT_MADE, message="Not booked, because not all rows of the file could be booked.",
     )  # fmt: skip
 
 

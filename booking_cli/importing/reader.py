@@ -1,7 +1,7 @@
 """Reads import files of bookings, CSV or NDJSON, row by row in bounded memory.
 
-A CSV row can span several lines within quotes, and has the number of its first line. A file whose lines cannot be told apart
-any more, because a line is too long or a quote is not closed, is not read further: quoted text must not become a booking.
+A CSV row can span several lines within quotes, and has the number of its first line. Reading ends at a line that is too long
+and at a wrong or unclosed quote: the rows after it cannot be told from quoted text, which must not become a booking.
 """
 
 import csv
@@ -14,7 +14,7 @@ from booking_cli.domain.errors import InvalidInput
 from booking_cli.domain.validation import quote
 from booking_cli.importing.rows import OPTIONAL, REQUIRED, ImportOptions, ImportRow, parse_row
 
-# Of one line, and of one field in quotes.
+# The limit of a line, and of a field in quotes.
 LONGEST_BYTES = 65_536
 _BOM = b"\xef\xbb\xbf"
 _COLUMNS = REQUIRED + OPTIONAL
@@ -50,7 +50,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
         except OSError as error:
             raise Unreadable(f"Reading the file failed after line {number - 1}: {error.strerror}.") from None
         if len(line) > LONGEST_BYTES:
-            raise Unreadable(f"Line {number} is longer than {LONGEST_BYTES} bytes; it and later lines were not booked.")
+            raise Unreadable(f"Line {number} is longer than {LONGEST_BYTES} bytes; it and later ones were not booked.")
         if not line:
             return
         yield line.removeprefix(_BOM) if number == 1 else line
@@ -70,7 +70,7 @@ def _csv_rows(text: Iterator[str], skipped: int, options: ImportOptions) -> Iter
                 unclosed = skipped + reader.line_num > number or "end of data" in str(error)
                 problem = "a quote is not closed" if unclosed else str(error)
                 raise Unreadable(
-                    f"The row on line {number} is not valid CSV: {problem}. It and later rows were not booked."
+                    f"The row on line {number} is not valid CSV: {problem}. That row and later ones were not booked."
                 ) from None
             if fields is None:
                 return

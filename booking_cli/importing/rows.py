@@ -14,7 +14,7 @@ _YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False,
 
 
 class ImportOptions(NamedTuple):
-    """What applies to every row: the hold time, whether rows are confirmed that do not say, and whether overlaps are allowed.
+    """The options of all rows: the hold time, the default of `confirm`, and whether overlaps are allowed.
 
     `key_prefix` begins the idempotency keys of rows without one.
     """
@@ -41,7 +41,7 @@ def parse_row(line: int, fields: Mapping[str, str], options: ImportOptions) -> I
             raise InvalidInput("A patient needs an email address or a phone number.")
         confirmed = _YES_OR_NO.get(confirm.lower(), options.confirm)
         if confirm and confirm.lower() not in _YES_OR_NO:
-            raise InvalidInput(f"{quote(confirm)} does not say whether to confirm; use true, false, yes, no, 1 or 0.")
+            raise InvalidInput(f"{quote(confirm)} is not a value of confirm; use true, false, yes, no, 1 or 0.")
         request = BookingRequest(
             slot_id=parse_id(fields["slot_id"]),
             patient_id=None,

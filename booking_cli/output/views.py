@@ -90,7 +90,7 @@ def _bookings(label: str, bookings: list[models.Booking]) -> list[tuple[str, str
 
 
 _COUNTS: dict[str, Source] = {name.capitalize(): name for name in models.Stats._fields}
-# The columns of a table, by model: the headings, and what is below.
+# The columns of a table, by model: each heading, and the source of its texts.
 COLUMNS: dict[type, dict[str, Source]] = {
     models.Doctor: {
         "Doctor": "id",

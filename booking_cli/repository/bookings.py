@@ -41,7 +41,7 @@ def list_bookings(
 
 
 def history(session: ClinicSession, key: BookingKey) -> list[HistoryEntry]:
-    """Return the changes of a booking, the first first; raises NotFound."""
+    """Return the changes of a booking, the oldest first; raises NotFound."""
     booking_id = find(session, key).id
     return session.database.read(lambda tx: tx.all("bookings.history", {"id": booking_id}, rows.history_entry))
 

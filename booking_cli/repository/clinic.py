@@ -26,9 +26,9 @@ def update(session: ClinicSession, *, name: str | None, timezone: str | None, ho
 
     def was_committed(tx: Transaction, made: Row | None) -> bool:
         found = tx.one("clinic.open")
-        if made and found and found["updated_at"] > made["updated_at"]:
-            # Running the update again could overwrite the later change.
-            advice = "The clinic was changed again since: check 'booking clinic show', and decide again."
+        if made and found and found["updated_at"] not in (session.clinic.updated_at, made["updated_at"]):
+            # Running the update again could overwrite another change.
+            advice = "The clinic was changed by others: check 'booking clinic show', and decide again."
             raise OutcomeUnknown(None, advice)
         return bool(made and found and found["updated_at"] == made["updated_at"])
 
@@ -37,6 +37,6 @@ def update(session: ClinicSession, *, name: str | None, timezone: str | None, ho
     session.database.timezone = UTC
     row = session.database.write(work, was_committed=was_committed) if known else None
     if row is None:
-        raise InvalidInput(f"There is no time zone {quote(timezone or '')}; it is written like Europe/Berlin.")
+        raise InvalidInput(f"There is no time zone {quote(timezone or '')}. Use a name such as Europe/Berlin.")
     zone = ZoneInfo(row["timezone"])
     return Clinic(row["name"], row["timezone"], row["hold_minutes"], row["updated_at"].astimezone(zone))

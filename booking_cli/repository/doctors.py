@@ -1,5 +1,6 @@
 """Doctors: find, list, add, update, delete."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -116,4 +117,4 @@ def _write(session: ClinicSession, statement: str, parameters: Mapping[str, obje
         )
     except pg.UniqueViolation as error:
         email = parameters["email"]
-        raise EmailTaken(f"Another doctor has the address {email}: see 'booking doctors show {email}'.") from error
+        raise EmailTaken(f"Another doctor has {email}: booking doctors show {shlex.quote(str(email))}") from error

@@ -17,7 +17,7 @@ from booking_cli.domain.references import new_references
 from booking_cli.repository import rejections
 from booking_cli.session import ClinicSession
 
-# A blocking booking can go away between the write and the read that explains it, and come back. More often is an error.
+# Others can cancel a blocking booking between the write and the read that explains it, and book again. After that, Busy.
 MAX_ROUNDS = 10
 _LINE_AND_BOOKING = rows.with_columns(rows.booking, "line")
 _REPLAYED = rows.with_columns(rows.booking, "first_status", "made_here", "patient_ids", "patient_keys", "request_id")
@@ -46,7 +46,7 @@ class BookingRequest(NamedTuple):
 
 
 class Booked(NamedTuple):
-    """The booking as it was made; of a replay also its state now."""
+    """The booking as it was made; for a replay, also its present state."""
 
     booking: Booking
     status_now: str
@@ -66,7 +66,7 @@ class Batch(NamedTuple):
 
     @classmethod
     def of(cls, requests: Requests) -> Self:
-        """Return the batch of some requests. An import encodes the next chunk while the database books the last one."""
+        """Return the batch of some requests. An import encodes the next chunk while the database books the previous one."""
         references = iter(new_references(len(requests)))
         lines = (
             json.dumps(
@@ -120,9 +120,10 @@ def book_all(session: ClinicSession, batch: Batch) -> dict[int, Result]:
                 batch = batch.without(results)
             if batch.requests:
                 lines = {result.booking.id: line for line, result in results.items() if isinstance(result, Booked)}
-                may_replay = any(request.may_be_replay for request in batch.requests.values())
-                read = session.database.read_after_sync_replication if may_replay else session.database.read
-                explained, lapsed_holds = read(functools.partial(_explain, session=session, batch=batch, lines=lines))
+                explain = functools.partial(_explain, session=session, batch=batch, lines=lines)
+                explained, lapsed_holds = session.database.read(explain)
+                if any(isinstance(result, Booked) for result in explained.values()):
+                    explained, lapsed_holds = session.database.read_after_sync_replication(explain)
                 results |= explained
                 batch = batch.without(results)
     except BookingError as error:
@@ -135,7 +136,7 @@ def book_all(session: ClinicSession, batch: Batch) -> dict[int, Result]:
 
 
 def is_saved(tx: Transaction, made: Booking | None) -> bool:
-    """Return whether a booking is in the database; its reference was drawn for it."""
+    """Return whether a booking is in the database, by its reference, which is unique."""
     return made is not None and tx.one("bookings.find", {"id": None, "reference": made.reference}) is not None
 
 

@@ -14,9 +14,9 @@ from booking_cli.domain.validation import PatientKey
 from booking_cli.repository.changes import version_conflict, was_saved
 from booking_cli.session import ClinicSession
 
-# Of each of a patient's coming and past bookings.
+# The limits of a patient's coming and of the past bookings.
 MOST_BOOKINGS = 200
-# In a message that lists the patients who match.
+# The limit of a message that lists the patients who match.
 _MOST_MATCHES = 5
 
 
@@ -106,7 +106,7 @@ def update(session: ClinicSession, key: PatientKey, change: PatientUpdate, *, if
 def merge(session: ClinicSession, key: PatientKey, into_key: PatientKey) -> Patient:
     """Move the bookings of one patient to another, remove the first record, and return the second.
 
-    What the second record lacks is taken from the first. Raises NotFound, Ambiguous, InvalidInput and PatientOverlap.
+    Fields that the second lacks are copied from the first. Raises NotFound, Ambiguous, InvalidInput, PatientExists, PatientOverlap.
     """
     source_id, target_id = find(session, key).id, find(session, into_key).id
     if source_id == target_id:
@@ -143,7 +143,7 @@ def merge(session: ClinicSession, key: PatientKey, into_key: PatientKey) -> Pati
 
 
 def history(session: ClinicSession, key: PatientKey) -> list[PatientChange]:
-    """Return the registration of a patient and the changes of the record, the first first; raises NotFound and Ambiguous."""
+    """Return the registration of a patient and the changes of the record, the oldest first; raises NotFound and Ambiguous."""
     patient_id = find(session, key).id
     return session.database.read(lambda tx: tx.all("patients.history", {"id": patient_id}, rows.patient_change))
 

@@ -17,7 +17,7 @@ from booking_cli.session import ClinicSession
 
 
 def not_bookable(slot_id: int, patient_id: int | None, row: Row) -> BookingError | None:
-    """Return why a slot cannot be booked, whatever other bookings there are, from a row of `bookings.explain_rejections`.
+    """Return why a slot cannot be booked, apart from other bookings, from a row of `bookings.explain_rejections`.
 
     `patient_id` is the number of the patient where the request has one.
     """
@@ -25,7 +25,7 @@ def not_bookable(slot_id: int, patient_id: int | None, row: Row) -> BookingError
         return NotFound("slot", slot_id)
     if patient_id is not None and row["patient_id"] is None:
         return NotFound("patient", patient_id)
-    if not row["to_come"]:
+    if not row["is_future"]:
         return SlotInPast(
             f"Slot {slot_id} began at {row['starts_at']:%Y-%m-%d %H:%M} and can no longer be booked. Choose a later one."
         )
@@ -45,7 +45,7 @@ def blocked(session: ClinicSession, slot_id: int, name: str, row: Row) -> Bookin
             how = f"held for {whom} until {session.clock_time(row['hold_expires_at'])}"
         return SlotTaken(f"Slot {slot_id} is taken: {how}. Choose another one with 'booking slots list'.")
     if row["made_here"]:
-        return PatientOverlap(f"{name} is in another row of the file, at a time that overlaps.")
+        return PatientOverlap(f"{name} is in another row of the file at an overlapping time.")
     return PatientOverlap(
         f"{name} already has booking {row['reference']} ({row['status']}) with {row['blocking_doctor_name']} at "
         f"{row['blocking_starts_at']:%Y-%m-%d %H:%M}, which overlaps. "

@@ -16,7 +16,7 @@ from booking_cli.domain.validation import DoctorKey
 from booking_cli.repository import doctors
 from booking_cli.session import ClinicSession
 
-# For very many slots at once; the usual timeout is for a person who waits.
+# For very many slots at once; the usual timeout is for interactive commands.
 LONG_SECONDS = 600
 
 
@@ -62,8 +62,8 @@ def add(session: ClinicSession, key: DoctorKey, starts_at: dt.datetime, minutes:
     if row is None:
         raise Busy("The doctor's slots were changed at the same moment. Nothing was changed; please try again.")
     raise SlotOverlap(
-        f"{doctor.name} has slot {row['id']} from {row['starts_at']:%Y-%m-%d %H:%M} to {row['ends_at']:%H:%M} "
-        "at that time. Choose a time before or after it."
+        f"{doctor.name} has slot {row['id']} from {row['starts_at']:%Y-%m-%d %H:%M} to {row['ends_at']:%H:%M}. "
+        "Choose a time before or after it."
     )
 
 
@@ -83,7 +83,7 @@ def add_many(
             tx, doctor, [instant for instant in starts if instant.timestamp() not in added], minutes, strict
         )
         if rest.created:
-            # Raises an error: the doctor was active when the command began.
+            # Raises an error: the doctor was made inactive or deleted after the command began.
             doctors.find_active(replace(session, database=OpenTransaction(tx)), DoctorKey(id=doctor.id))
         return rest._replace(planned=len(starts), created=len(created), slots=created)
 
@@ -130,7 +130,7 @@ def _preview(tx: Transaction, doctor: Doctor, starts: Sequence[dt.datetime], min
     (counts,) = tx.all("slots.preview", _parameters(doctor, starts, minutes))
     if strict and counts["conflicts"]:
         raise SlotOverlap(
-            f"{counts['conflicts']} of the slots overlap others of {doctor.name}; nothing was created. "
+            f"Slots that overlap others of {doctor.name}: {counts['conflicts']}. Nothing was created. "
             "Run it without --strict to create the rest."
         )
     return BulkResult(planned=len(starts), created=len(starts) - sum(counts.values()), **counts, slots=[])

@@ -9,7 +9,7 @@ LONG_SECONDS = 300
 
 
 def overall(session: ClinicSession, period: Period) -> Stats:
-    """Return the bookings whose slot starts in the period, by state."""
+    """Return how many bookings have a slot that starts in the period, by state."""
     (row,) = _counts(session, "stats.of_period" if any(period) else "stats.overall", period)
     return Stats(**row)
 

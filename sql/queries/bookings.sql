@@ -40,12 +40,12 @@ JOIN booking_history h ON h.booking_id = b.id
 WHERE b.id = %(id)s::bigint OR b.reference = %(reference)s::text;
 
 -- name: book
--- Hold or book the slots of some requests that are to come, of active doctors, and register the patients. The constraints
--- decide, in the order of the lines. One row for each request whose slot can be booked at all; without a booking id where a
--- constraint rejected it. Reads nothing but the slots, their doctors, and the patients given by number.
+-- Hold or book the requested slots, where they are in the future and their doctor is active, and register the patients. The
+-- constraints decide, in the order of the lines. One row for each request with such a slot; without a booking id where a
+-- constraint rejected it. Reads only the slots, their doctors, and the patients given by number.
 --
--- A request has either keys or a patient's number. "IS NOT NULL" is what the planner expects of most rows; by "number IS NULL" it
--- would expect few, and join them by a nested loop.
+-- A request has either keys or a patient's number. The planner expects "IS NOT NULL" to be true for most rows. It would expect
+-- "number IS NULL" to be true for few, and join them in a nested loop.
 WITH wanted AS (
     SELECT r.*, s.doctor_id, s.doctor_name, s.specialization, s.starts_at, s.ends_at, s.minutes
     FROM unnest(string_to_array(%(requests)s::text, E'\n')) AS given (request),
@@ -115,7 +115,7 @@ WITH request AS (
                     AND tstzrange(b.starts_at, b.ends_at) && tstzrange(s.starts_at, s.ends_at)
     WHERE NOT r.allow_overlap
 )
-SELECT r.line, r.patient_id, s.id AS slot_id, s.starts_at, s.starts_at > now() AS to_come, s.doctor_id, s.doctor_name,
+SELECT r.line, r.patient_id, s.id AS slot_id, s.starts_at, s.starts_at > now() AS is_future, s.doctor_id, s.doctor_name,
        s.doctor_active, b.id AS booking_id, b.reference, b.status, b.hold_expires_at,
        b.status = 'PENDING' AND b.hold_expires_at <= now() AS lapsed, b.slot_id = r.slot_id AS same_slot,
        b.patient_id = r.patient_id AS same_patient, b.starts_at AS blocking_starts_at, b.doctor_name AS blocking_doctor_name,
@@ -200,7 +200,7 @@ FROM failed changed
 JOIN booking_details before ON before.id = changed.id;
 
 -- name: history
--- What happened to a booking, the first change first.
+-- The changes of a booking, the oldest first.
 SELECT id, booking_id, at, actor, from_status, to_status, reason
 FROM booking_history
 WHERE booking_id = %(id)s::bigint

@@ -5,7 +5,7 @@ SELECT pg_database_size(current_database()) AS database_bytes,
        (SELECT count(*) FROM slots) AS slots,
        (SELECT count(*) FROM bookings) AS bookings;
 
--- name: hidden_from
+-- name: login_without_usage
 -- The login, where the schema exists but this login has no USAGE on it: its tables then look missing.
 SELECT current_user AS login
 FROM pg_namespace
@@ -24,8 +24,8 @@ SELECT pg_logical_emit_message(true, 'booking', 'read after synchronous replicat
 -- The name of the role of a kind of user, what the server has of that name, and a login's membership. A role that can log in,
 -- or that is a member of the schema's owner, was created for another purpose.
 SELECT wanted.role,
-       r.oid IS NOT NULL AS is_there,
-       r.rolcanlogin OR pg_has_role(r.oid, n.nspowner, 'MEMBER') AS is_something_else,
+       r.oid IS NOT NULL AS exists,
+       r.rolcanlogin OR pg_has_role(r.oid, n.nspowner, 'MEMBER') AS is_other_role,
        l.rolcanlogin AS can_login,
        m.member IS NOT NULL AND pg_has_role(l.oid, r.oid, 'USAGE') AS is_member
 FROM (SELECT current_database()::text || '_' || current_schema()::text || '_' || %(kind)s::text AS role) AS wanted

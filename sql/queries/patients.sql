@@ -22,10 +22,11 @@ ORDER BY name_key, id
 LIMIT %(limit)s::bigint + 1;
 
 -- name: bookings
--- The bookings of a patient that start in a period, the nearest to now first.
+-- The active bookings of a patient that are to come, or all others; the nearest to now first.
 SELECT *
-FROM booking_details
-WHERE patient_id = %(id)s::bigint AND (starts_at > now()) = %(coming)s::boolean
+FROM booking_details b
+WHERE patient_id = %(id)s::bigint
+  AND (starts_at > now() AND EXISTS (SELECT FROM active_bookings a WHERE a.id = b.id)) = %(coming)s::boolean
 ORDER BY CASE WHEN %(coming)s::boolean THEN starts_at - now() ELSE now() - starts_at END, id
 LIMIT %(limit)s::bigint;
 

@@ -21,8 +21,8 @@ ORDER BY starts_at, id
 LIMIT %(limit)s::bigint + 1;
 
 -- name: list_free
--- Slots that can be booked by start, filtered; one more than the limit. OFFSET 0 keeps the planner from joining all bookings
--- where the first few slots are wanted.
+-- Slots that can be booked, by start, filtered; one more than the limit. OFFSET 0 keeps the planner from joining all bookings
+-- for the first few slots.
 SELECT s.*, NULL::bigint AS booking_id, 'free' AS status
 FROM slot_details s
 WHERE s.doctor_active
@@ -35,8 +35,8 @@ ORDER BY s.starts_at, s.id
 LIMIT %(limit)s::bigint + 1;
 
 -- name: next_free
--- The free slots of a specialization by start; one more than the limit. First among the next 2,000 slots of all doctors; where
--- that is not enough, among each doctor's own, so that the slots of other specializations are not read for months ahead.
+-- The free slots of a specialization by start; one more than the limit. Searches the next 2,000 slots of all doctors; if these
+-- are too few, the slots of each doctor of the specialization, so that those of others are not read for months ahead.
 WITH soon AS (
     SELECT s.id, s.starts_at
     FROM (
@@ -80,7 +80,7 @@ JOIN slot_details s ON s.id = found.id
 ORDER BY s.starts_at, s.id;
 
 -- name: add
--- Add slots of an active doctor that are to come, as many as overlap nothing; the exclusion constraint decides.
+-- Add future slots of an active doctor, without those that overlap others; the exclusion constraint decides.
 WITH created AS (
     INSERT INTO slots (doctor_id, starts_at, ends_at)
     SELECT d.id, to_timestamp(epoch), to_timestamp(epoch) + %(minutes)s::integer * interval '1 minute'

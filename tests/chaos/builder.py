@@ -2,6 +2,7 @@
 
 import datetime as dt
 import functools
+import itertools
 
 from tests.chaos.checker import Contents, violations
 from tests.chaos.history import Ok, Operation, Rejected, Unknown
@@ -25,7 +26,7 @@ class HistoryBuilder:
 
     def __init__(self):
         self.operations, self.bookings, self.history, self.patients, self.requests = [], [], [], [], {}
-        self._patient_numbers = {}
+        self._patient_numbers, self._numbers = {}, itertools.count(1)
         self.doctors = [{"id": number, "active": True, "version": 1} for number in (1, 2)]
         self.slots = [self.slot_row(1), self.slot_row(2), self.slot_row(3, half_hour=1, doctor_id=2)]
         self.before = self._contents()
@@ -93,11 +94,21 @@ class HistoryBuilder:
             self.doctors[0] |= changed
         self._record("update_doctor", {"doctor_id": 1, "active": active}, outcome or Ok(changed), span)
 
+    def merge(self, patient_id, into_id, outcome=None, *, happens=None, span=None):
+        """Merge two patients with the name ana; the bookings move with them."""
+        if _happens(outcome, happens):
+            self.patients = [row for row in self.patients if row["id"] != patient_id]
+            self._patient_numbers = {key: n for key, n in self._patient_numbers.items() if n != patient_id}
+            for booking in self.bookings:
+                booking["patient_id"] = into_id if booking["patient_id"] == patient_id else booking["patient_id"]
+        arguments = {"patient_id": patient_id, "into_id": into_id, "patient_name": "ana"}
+        self._record("merge_patients", arguments, outcome or Ok({"id": into_id}), span)
+
     def _register(self, patient):
-        number = self._patient_numbers.setdefault(patient_key(patient), len(self._patient_numbers) + 1)
-        if number > len(self.patients):
+        if (key := patient_key(patient)) not in self._patient_numbers:
+            self._patient_numbers[key] = number = next(self._numbers)
             self.patients.append({"id": number, **{f.removeprefix("patient_"): text for f, text in patient.items()}})
-        return number
+        return self._patient_numbers[key]
 
     def _change(self, kind, booking, outcome=None, *, happens=None, request=None, span=None):
         status, request_id = STATUS_AFTER[kind], request or f"{kind}-{booking['id']}"

@@ -2,7 +2,7 @@
 
 The checks conclude only what is certain: of operations that ran at the same time either can have been first, and one of unknown
 outcome can have happened or not, at any later time. They assume a database that keeps what it committed, clients on one clock,
-and request ids that are always sent with the same arguments.
+request ids that are always sent with the same arguments, and merges only of patients of one name.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,10 @@
 """Checks of bookings and patients: the rows among themselves, and what was acknowledged or rejected."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.chaos.index import STATUS_AFTER, Index, Row, Violation, grouped, patient_key
+from tests.chaos.index import ACTIVE, STATUS_AFTER, Index, Row, Violation, grouped, patient_key
 
 LATER = {
     "PENDING": ("PENDING", "CONFIRMED", "CANCELLED", "FAILED"),
@@ -40,13 +41,16 @@ def repeated_requests(index: Index) -> Iterator[Violation]:
 
 
 def lost(index: Index) -> Iterator[Violation]:
-    """Each acknowledged booking, confirmation and cancellation is in the database, and was not reverted."""
+    """Each acknowledged booking, confirmation, cancellation and merge is in the database, and was not reverted."""
     for operation, shown in index.ok("book", "confirm", "cancel"):
         booking = index.bookings.get(shown["id"])
         if booking is None or (operation.kind != "book" and not index.rows_of(operation)):
             yield Violation("lost", f"Booking {shown['reference']} does not have {operation}.")
         elif booking["status"] not in LATER.get(shown["status"], ()):
             yield Violation("reverted", f"Booking {booking['reference']} is {booking['status']}: {operation}.")
+    for operation, _ in index.ok("merge_patients"):
+        if operation.arguments["patient_id"] in index.patients:
+            yield Violation("lost", f"The merged patient is still registered: {operation}.")
 
 
 def mismatches(index: Index) -> Iterator[Violation]:
@@ -55,7 +59,7 @@ def mismatches(index: Index) -> Iterator[Violation]:
         booking, requested = index.bookings.get(shown["id"]), operation.arguments
         if booking is None:
             continue
-        expected = {field: booking[field] for field in ("reference", "slot_id", "patient_id")}
+        expected = {field: booking[field] for field in ("reference", "slot_id")}
         if operation.kind == "book":
             expected["status"] = "CONFIRMED" if requested["confirm"] else "PENDING"
             first = [row["to_status"] for row in index.steps.get(shown["id"], [])[:1]]
@@ -64,7 +68,9 @@ def mismatches(index: Index) -> Iterator[Violation]:
         else:
             expected["status"] = STATUS_AFTER[operation.kind]
             matches = booking["reference"] == requested["reference"]
-        matches = matches and index.same_patient(booking, shown)
+        numbers = [shown["patient_id"], booking["patient_id"], requested.get("patient_id") or shown["patient_id"]]
+        matches = matches and len({index.merged_into.get(number, number) for number in numbers}) == 1
+        matches = matches and booking["patient_id"] in index.patients and index.same_patient(booking, shown)
         if not matches or any(shown[field] != value for field, value in expected.items()):
             yield Violation("mismatch", f"{booking['reference']} differs from {operation}: {booking}.")
 
@@ -94,12 +100,16 @@ def expired(index: Index) -> Iterator[Violation]:
 def patient_overlaps(index: Index) -> Iterator[Violation]:
     """No patient has two active bookings at overlapping times, at any time, unless an overlap was requested."""
 
+    # At the end by the numbers in the database, and before the first merge by the patients for whom they were requested.
     def conflict(one: Row, other: Row) -> bool:
-        return index.slots_overlap(one["slot_id"], other["slot_id"])
+        at_the_end = {one["status"], other["status"]} <= {*ACTIVE} and one["patient_id"] == other["patient_id"]
+        made = max(map(index.latest, index.steps.get(other["id"], [])[:1]), default=math.inf)
+        keys = {patient_key(index.arguments(booking)) for booking in (one, other)}
+        of_one_patient = at_the_end or (len(keys) == 1 and made <= index.first_merge(other))
+        return of_one_patient and index.slots_overlap(one["slot_id"], other["slot_id"])
 
-    for bookings in index.by_patient.values():
-        judged = (booking for booking in bookings if not index.arguments(booking)["allow_overlap"])
-        for one, other in index.active_together(judged, conflict):
+    for bookings in index.by_person.values():
+        for one, other in index.active_together(bookings, conflict):
             yield Violation("patient_overlap", f"{other['reference']} overlaps {one['reference']}, which was active.")
 
 
@@ -107,7 +117,9 @@ def registered_twice(index: Index) -> Iterator[Violation]:
     """No two patients have the same name and contact, in whatever spelling, in the database or in what was acknowledged."""
     at_the_end = grouped((patient_key(row), number) for number, row in index.patients.items())
     acknowledged = grouped(
-        (patient_key(operation.arguments), shown["patient_id"]) for operation, shown in index.ok("book")
+        (patient_key(operation.arguments), shown["patient_id"])
+        for operation, shown in index.ok("book")
+        if operation.ended <= index.first_merge(operation.arguments)
     )
     for key, ids in [*at_the_end.items(), *acknowledged.items()]:
         if len({*ids}) > 1:

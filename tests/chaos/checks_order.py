@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator
 
 from booking_cli.domain.models import NOT_MADE
-from tests.chaos.history import Operation
-from tests.chaos.index import Index, Row, Violation, grouped, patient_key
+from tests.chaos.history import Operation, person
+from tests.chaos.index import Index, Row, Violation, grouped
 
 # The states in which a confirm or a cancel is rejected with a code; None before the booking was made, and LAPSED for a hold
 # that has lapsed while its row is still PENDING.
@@ -50,10 +50,11 @@ def unjustified_rejections(index: Index) -> Iterator[Violation]:
             )
     made = {row["id"]: -math.inf for row in index.before.slots}
     made |= {slot["id"]: operation.ended for operation, slot in index.acknowledged_slots()}
-    for operation, code in index.rejected("book"):
-        slot_id = operation.arguments["slot_id"]
-        if code == "not_found" and made.get(slot_id, math.inf) < operation.started:
-            yield Violation("unjustified_rejection", f"Slot {slot_id} existed: {operation}.")
+    for operation, code in index.rejected("book", "merge_patients"):
+        slot_id = operation.arguments.get("slot_id")
+        existed = slot_id is None or made.get(slot_id, math.inf) < operation.started
+        if code in ("not_found", "invalid_input") and existed and not _can_be_merged(index, operation):
+            yield Violation("unjustified_rejection", f"{operation.arguments} existed: {operation}.")
         # The cause can be an earlier row of a file that was rolled back.
         judged = code in ("slot_taken", "patient_overlap") and not operation.arguments.get("atomic")
         if judged and not _has_cause(index, operation, code):
@@ -70,16 +71,25 @@ def rejected_replays(index: Index) -> Iterator[Violation]:
             yield Violation("rejected_replay", f"It was acknowledged before: {operation}.")
 
 
-def _has_cause(index: Index, book: Operation, code: str) -> bool:
-    """Return whether another booking of the slot, or of the patient at an overlapping time, can have been active."""
-    arguments = book.arguments
+def _has_cause(index: Index, operation: Operation, code: str) -> bool:
+    """Return whether another booking of the slot, or overlapping ones of the patient or of two to be merged, can be active."""
+    arguments, own = operation.arguments, operation.arguments.get("request_id")
+    of_person = index.by_person.get(person(arguments["patient_name"]), [])
+    others = index.by_slot.get(arguments["slot_id"], []) if code == "slot_taken" else of_person
+    active = [row for row in others if row["request_id"] != own and index.can_be_active(row, operation)]
     if code == "slot_taken":
-        others = index.by_slot.get(arguments["slot_id"], [])
-    else:
-        of_patient = [] if arguments["allow_overlap"] else index.by_patient.get(patient_key(arguments), [])
-        overlapping = (row for row in of_patient if index.slots_overlap(row["slot_id"], arguments["slot_id"]))
-        others = [row for row in overlapping if not index.arguments(row)["allow_overlap"]]
-    return any(row["request_id"] != arguments["request_id"] and index.can_be_active(row, book) for row in others)
+        return bool(active)
+    if operation.kind == "merge_patients":
+        slots = [row["slot_id"] for row in active]
+        return any(index.slots_overlap(one, other) for one in slots for other in slots if one != other)
+    overlapping = (row for row in active if index.slots_overlap(row["slot_id"], arguments["slot_id"]))
+    return not arguments["allow_overlap"] and any(index.same_patient(row, arguments) for row in overlapping)
+
+
+def _can_be_merged(index: Index, operation: Operation) -> bool:
+    """Return whether a patient whose number an operation has can have been removed by a merge until its end."""
+    numbers = {operation.arguments.get("patient_id"), operation.arguments.get("into_id")} - {None}
+    return bool(numbers - index.patients.keys()) and index.first_merge(operation.arguments) <= operation.ended
 
 
 def _possible_states(index: Index, booking: Row, operation: Operation) -> set[str | None]:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from booking_cli.domain.errors import BookingError
-from booking_cli.domain.validation import BookingKey, DoctorKey
+from booking_cli.domain.validation import BookingKey, DoctorKey, PatientKey
 from booking_cli.importing import executor
 from booking_cli.importing.rows import ImportRow
 from booking_cli.output.json import dumps
-from booking_cli.repository import bookings, doctors, new_bookings, slots
+from booking_cli.repository import bookings, doctors, new_bookings, patients, slots
 from booking_cli.repository.doctors import DoctorUpdate
 from booking_cli.repository.new_bookings import BookingRequest
 from booking_cli.session import ClinicSession
@@ -46,7 +46,7 @@ class SessionClient:
         try:
             return Ok(json.loads(dumps(_CALLS[request.kind](self._session, request.arguments))))
         except BookingError as error:
-            return self._history.error(error.code, f"{request}: {error}")
+            return self._history.error(request.kind, error.code, f"{request}: {error}")
 
 
 class ImportClient(SessionClient):
@@ -64,9 +64,9 @@ class ImportClient(SessionClient):
                 results = executor.book_chunks(self._session, iter(chunks), jobs=2)
             for row in itertools.chain.from_iterable(result.rows for result in results):
                 ok = Ok({**json.loads(dumps(row)), "id": row.booking_id})
-                outcomes[row.line] = self._history.error(row.code, f"{row}") if row.code else ok
+                outcomes[row.line] = self._history.error("book", row.code, f"{row}") if row.code else ok
         except BookingError as error:
-            return [self._history.error(error.code, f"{requests}: {error}")] * len(rows)
+            return [self._history.error("book", error.code, f"{requests}: {error}")] * len(rows)
         return outcomes
 
 
@@ -78,9 +78,9 @@ class ProgramClient:
         self._environment = {"PATH": os.environ["PATH"], "BOOKING_ACTOR": name, **environment}
 
     def __call__(self, requests: list[Request]) -> list[Outcome]:
-        return [self._send([*map(str, _COMMANDS[kind](arguments))]) for kind, arguments in requests]
+        return [self._send(kind, [*map(str, _COMMANDS[kind](arguments))]) for kind, arguments in requests]
 
-    def _send(self, arguments: list[str]) -> Outcome:
+    def _send(self, kind: str, arguments: list[str]) -> Outcome:
         with subprocess.Popen(
             [PROGRAM, *arguments, "-o", "json"],
             env=self._environment,
@@ -105,7 +105,7 @@ class ProgramClient:
         code = json.loads(stderr.splitlines()[-1])["error"]["code"]
         if EXIT_STATUSES[code] != process.returncode or "Traceback" in stderr:
             return self._history.bug(report)
-        return self._history.error(code, report)
+        return self._history.error(kind, code, report)
 
 
 def _booking_request(a: Arguments) -> BookingRequest:
@@ -133,6 +133,7 @@ _CALLS: dict[str, Callable[[ClinicSession, Arguments], object]] = {
     "update_doctor": lambda s, a: doctors.update(
         s, DoctorKey(id=a["doctor_id"]), DoctorUpdate(active=a["active"]), if_version=None
     ),
+    "merge_patients": lambda s, a: patients.merge(s, PatientKey(id=a["patient_id"]), PatientKey(id=a["into_id"])),
 }
 
 
@@ -157,4 +158,5 @@ _COMMANDS: dict[str, Callable[[Arguments], list[object]]] = {
     "expire": lambda _: ["expire"],
     "add_slots": _slots_command,
     "update_doctor": lambda a: ["doctors", "update", a["doctor_id"], "--active" if a["active"] else "--inactive"],
+    "merge_patients": lambda a: ["patients", "merge", a["patient_id"], a["into_id"]],
 }

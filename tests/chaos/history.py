@@ -36,7 +36,7 @@ class Operation(NamedTuple):
     book: slot_id, patient_name, patient_email, patient_phone, patient_id (or None), request_id, confirm, hold_minutes,
     allow_overlap, atomic (True for a row of a file of which all rows or none are booked);
     confirm, cancel: reference, request_id; expire: nothing; update_doctor: doctor_id, active;
-    add_slots: doctor_id, starts, minutes.
+    add_slots: doctor_id, starts, minutes; merge_patients: patient_id, into_id, patient_name (of both).
     """
 
     client: str
@@ -77,8 +77,9 @@ class History:
         self.bugs.append(message)
         return Unknown("bug")
 
-    def error(self, code: str, message: str) -> Outcome:
-        """Return the outcome that an error code stands for."""
-        if code not in EXPECTED:
+    def error(self, kind: str, code: str, message: str) -> Outcome:
+        """Return the outcome of an operation of a kind that an error code stands for."""
+        # A merge is rejected as invalid where an earlier one has made both numbers those of one patient.
+        if code not in EXPECTED and (kind, code) != ("merge_patients", "invalid_input"):
             return self.bug(f"Unexpected error {code}: {message}")
         return Unknown(code) if code == "outcome_unknown" else Rejected(code)

@@ -71,10 +71,19 @@ class Index:
         self.by_reference = {row["reference"]: row for row in bookings}
         self.by_request = grouped((row["request_id"], row) for row in bookings)
         self.by_slot = grouped((row["slot_id"], row) for row in bookings)
-        self.by_patient = grouped((patient_key(row), row) for row in bookings if row["patient_name"])
         self.history = sorted(contents.history, key=lambda row: row["id"])
         self.steps = grouped((row["booking_id"], row) for row in self.history)
         self.requests = {operation.arguments["request_id"]: operation for operation in reversed(self.of("book"))}
+        # Without the bookings whose requests allowed an overlap.
+        judged = (row for row in bookings if row["patient_name"] and not self.arguments(row)["allow_overlap"])
+        self.by_person = grouped((person(row["patient_name"]), row) for row in judged)
+        self._first_merges: dict[str, float] = {}
+        self.merged_into: dict[int, int] = {}  # a common number of all patients whom possible merges make one
+        for merge in self.of("merge_patients"):
+            if not isinstance(merge.outcome, Rejected):
+                self._first_merges.setdefault(person(merge.arguments["patient_name"]), merge.started)
+                one, other = (self.merged_into.get(n, n) for n in map(merge.arguments.get, ("patient_id", "into_id")))
+                self.merged_into |= {n: other for n, known in [*self.merged_into.items(), (one, one)] if known == one}
 
     def of(self, *kinds: str) -> list[Operation]:
         """Return the operations of some kinds, in the order of their starts."""
@@ -164,8 +173,13 @@ class Index:
         return self.steps[booking["id"]][0]["id"] if booking["id"] in self.steps else 0
 
     def same_patient(self, booking: Row, arguments: Row) -> bool:
-        """Return whether a booking is of the patient of a request; also if it has no patient, which `verify` reports."""
-        return booking["patient_name"] is None or patient_key(booking) == patient_key(arguments)
+        """Return whether a booking is of a request's patient, or of one who can be merged with them; also if of no patient."""
+        one, other = (row["patient_name"] and patient_key(row) for row in (booking, arguments))
+        return not one or one == other or (one[0] == other[0] and self.first_merge(arguments) < math.inf)
+
+    def first_merge(self, patient: Row) -> float:
+        """Return the start of the first possible merge of patients with a name."""
+        return self._first_merges.get(person(patient["patient_name"]), math.inf)
 
     def arguments(self, booking: Row) -> Row:
         """Return the arguments of the request of a booking, whatever its row says; what the row says where there was none."""

@@ -166,6 +166,50 @@ def test_person_who_was_acknowledged_under_two_numbers_is_reported(clinic):
     assert clinic.kinds() == {"registered_twice", "mismatch"}
 
 
+def test_person_who_was_acknowledged_under_two_numbers_before_their_merge_is_reported(clinic):
+    clinic.retry(clinic.book(1, "ana"), patient_id=2), clinic.book(2, "ana", phone="1")
+    clinic.merge(2, 1)
+    assert clinic.kinds() == {"registered_twice"}
+
+
+@pytest.mark.parametrize("cancelled", [0, 1])
+def test_bookings_of_merged_patients_are_correct(clinic, cancelled):
+    one, other = both = clinic.book(1, "ana"), clinic.book(3, "ana", phone="1")
+    clinic.cancel(both[cancelled])  # they overlapped before they were of one patient
+    clinic.merge(1, 2)
+    clinic.retry(one), clinic.retry(other), clinic.confirm(both[1 - cancelled])
+    clinic.book(both[cancelled]["slot_id"], "ana", request="again")  # registers the patient again
+    clinic.book(2, "ana", phone="1", patient_id=1)  # the number from before the merge
+    assert clinic.kinds() == set()
+
+
+@pytest.mark.parametrize("phone", [None, "1"])
+def test_overlap_of_one_patient_before_a_merge_or_of_two_after_it_is_reported(clinic, phone):
+    clinic.book(1, "ana")
+    other = clinic.book(3, "ana", phone=phone)
+    if not phone:
+        clinic.cancel(other), clinic.book(2, "ana", phone="1")
+    clinic.merge(2, 1)
+    assert clinic.kinds() == {"patient_overlap"}
+
+
+def test_acknowledged_merge_that_is_missing_is_reported(clinic):
+    clinic.book(1, "ana"), clinic.book(2, "ana", phone="1")
+    clinic.merge(1, 2, happens=False)
+    assert clinic.kinds() == {"lost"}
+
+
+# With patient 1, who was removed, or with patient 3, who has the same name.
+@pytest.mark.parametrize(("row", "shown", "requested"), [(1, 2, None), (3, 2, None), (2, 3, None), (2, 2, 3)])
+def test_booking_of_neither_the_requested_nor_the_merged_patient_is_reported(clinic, row, shown, requested):
+    ana = clinic.book(1, "ana", patient_id=requested)
+    clinic.book(2, "ana", phone="1"), clinic.book(3, "ana", phone="2", allow_overlap=True)
+    clinic.merge(1, 2)
+    clinic.retry(ana, patient_id=shown)
+    ana["patient_id"] = row
+    assert clinic.kinds() == {"mismatch"}
+
+
 @pytest.mark.parametrize("how", ["later", "bob", "allowed", "cancelled", "itself", "allows overlap"])
 def test_patient_overlap_without_a_cause_is_reported(clinic, how):
     if how == "cancelled":

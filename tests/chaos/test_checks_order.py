@@ -94,6 +94,34 @@ def test_slot_taken_without_a_cause_is_reported(clinic, how):
     assert clinic.kinds() == UNJUSTIFIED
 
 
+@pytest.mark.parametrize("code", ["not_found", "invalid_input", None])
+@pytest.mark.parametrize(("merged", "span"), [(2, None), (2, (0, 1)), (1, None)])
+def test_number_of_a_patient_that_is_rejected_before_they_are_merged_is_reported(clinic, code, merged, span):
+    for slot in (1, 2, 3):
+        clinic.book(slot, "ana", phone=str(slot), allow_overlap=True)
+    clinic.merge(merged, 3)
+    if code:
+        clinic.merge(2, 3, Rejected(code), span=span)
+    else:
+        clinic.book(2, "ana", NOT_FOUND, phone="2", patient_id=2, request="other", span=span)
+    assert clinic.kinds() == (UNJUSTIFIED if merged == 1 or span else set())
+
+
+@pytest.mark.parametrize("slot", [1, 2])
+def test_merge_that_is_rejected_for_an_overlap_needs_overlapping_bookings(clinic, slot):
+    clinic.book(slot, "ana"), clinic.book(3, "ana", phone="1")
+    clinic.merge(1, 2, Rejected("patient_overlap"))
+    assert clinic.kinds() == (set() if slot == 1 else UNJUSTIFIED)
+
+
+@pytest.mark.parametrize("outcome", [None, BUSY])
+def test_overlap_with_a_booking_of_another_number_is_reported_unless_they_were_merged(clinic, outcome):
+    clinic.book(1, "ana", phone="1"), clinic.book(2, "ana")
+    clinic.merge(1, 2, outcome)
+    clinic.book(3, "ana", Rejected("patient_overlap"))
+    assert clinic.kinds() == (UNJUSTIFIED if outcome else set())
+
+
 def test_slot_that_existed_and_is_not_found_is_reported(clinic):
     clinic.book(2, "ana", NOT_FOUND)
     assert clinic.kinds() == UNJUSTIFIED

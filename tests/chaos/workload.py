@@ -26,7 +26,10 @@ MOST_ROWS = 25
 # These few patients book a large part of the slots, so that their bookings overlap.
 REGULARS = 5
 REGULAR_SHARE = 0.5
+# The first of them are registered several times, by two email addresses and by phone, and merged.
+DUPLICATES = 2
 WEIGHTS = {"book": 45, "confirm": 18, "cancel": 22, "expire": 8, "add_slots": 6, "update_doctor": 2}
+WEIGHTS |= {"merge_patients": 4, "replay": 6}
 SPELLINGS: list[Callable[[str], str]] = [
     str,
     str.upper,
@@ -53,6 +56,7 @@ class Workload:
         self._doctors = doctors
         self._first_day = first_day
         self._bookings: deque[str] = deque(maxlen=60)
+        self._booked: deque[Request] = deque(maxlen=100)
         self._patients: dict[tuple[str, str], int] = {}  # their numbers, by name and contact
         self._numbers = itertools.count(REGULARS)
 
@@ -62,9 +66,13 @@ class Workload:
             match request.kind:
                 case "book":
                     self._bookings.append(result["reference"])
+                    self._booked.append(request)
                     self._patients[patient_key(request.arguments)] = result["patient_id"]
                 case "cancel" if result["reference"] in self._bookings:
                     self._bookings.remove(result["reference"])
+                case "merge_patients":
+                    merged = [key for key, n in self._patients.items() if n == request.arguments["patient_id"]]
+                    self._patients |= dict.fromkeys(merged, result["id"])
                 case "add_slots":
                     self._cold.extend(slot["id"] for slot in result["slots"])
 
@@ -75,6 +83,8 @@ class Workload:
                 case "confirm" | "cancel" if self._bookings:
                     reference = rng.choice(self._bookings)
                     return Request(kind, {"reference": reference, "request_id": _request_id(rng)})
+                case "replay" if self._booked:
+                    return rng.choice(self._booked)
                 case "expire":
                     return Request(kind, {})
                 case "add_slots":
@@ -83,6 +93,12 @@ class Workload:
                     # More often active: most bookings should not be rejected for this.
                     doctor_id = rng.choice(self._doctors[-PART_TIMERS:])
                     return Request(kind, {"doctor_id": doctor_id, "active": rng.random() < 0.6})
+                case "merge_patients":
+                    name, _ = patient_key(self._patient(rng, rng.randrange(DUPLICATES)))
+                    numbers = sorted({n for key, n in self._patients.items() if key[0] == name})
+                    if len(numbers) > 1:
+                        one, other = rng.sample(numbers, 2)
+                        return Request(kind, {"patient_id": one, "into_id": other, "patient_name": name})
             return Request("book", self._booking(rng, self._regular_or_new(rng)))
 
     def file(self, rng: random.Random) -> list[Request]:
@@ -117,7 +133,8 @@ class Workload:
         return rng.randrange(REGULARS) if rng.random() < REGULAR_SHARE else next(self._numbers)
 
     def _patient(self, rng: random.Random, number: int) -> dict[str, Any]:
-        by_phone, email = number % 3 == 2, f"p{number}@x.example"
+        by_phone = rng.random() < 0.5 if number < DUPLICATES else number % 3 == 2
+        email = f"p{number}@{rng.choice('xy') if number < DUPLICATES else 'x'}.example"
         return {
             "patient_name": rng.choice(SPELLINGS)(f"Zoë Müller {number}"),
             "patient_email": None if by_phone else rng.choice([email, email.upper()]),

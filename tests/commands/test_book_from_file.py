@@ -207,8 +207,8 @@ def test_table_of_a_long_file_shows_the_rejected_rows_only_and_says_so(book_rows
 
 
 def test_atomic_file_whose_holds_lapse_before_its_end_is_not_booked(book_rows, slots, contents):
-    ran = book_rows(PAT, options=["--atomic", "--hold", "0.00001"])
-    assert (ran.status, codes(ran)) == (4, ["not_made"])
+    ran = book_rows(f"{PAT},yes", "2,Tom,tom@example.com,", more="confirm", options=["--atomic", "--hold", "0.00001"])
+    assert (ran.status, codes(ran)) == (4, ["not_made"] * 2)
     assert "--hold" in ran.error["message"]
     assert contents() == [[], [], []]
 

@@ -61,7 +61,7 @@ def test_a_rejected_command_has_its_status_and_code_and_changes_nothing(booking,
     assert (rejected.status, rejected.error["code"], rejected.stdout) == (status, code, "")
     assert listed(booking, "--status", "all") == [1]
     if code == "slot_overlap":
-        assert "2 of the slots overlap" in rejected.error["message"]
+        assert "overlap others of ana: 2" in rejected.error["message"]
 
 
 @pytest.mark.parametrize(

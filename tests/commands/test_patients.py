@@ -161,13 +161,14 @@ def test_key_of_several_patients_is_ambiguous_and_lists_their_numbers(booking, a
     assert contents() == before
 
 
-def test_show_has_coming_and_past_bookings_the_nearest_first(booking, slots, sql):
+def test_show_has_active_coming_bookings_and_the_others_the_nearest_first(booking, slots, sql):
     for slot in (2, 1, 3, 4):
         booking("book", slot, "--name", "Maria Silva", "--email", "maria@example.org", "--confirm")
     earlier = "starts_at = starts_at - interval '20 days', ends_at = ends_at - interval '20 days'"
     sql(f"WITH moved AS (UPDATE slots SET {earlier} WHERE id > 2) UPDATE bookings SET {earlier} WHERE slot_id > 2")
+    booking("cancel", 1)
     shown = booking("patients", "show", 1, "-o", "json").json
-    assert [[made["slot_id"] for made in shown[field]] for field in ("coming", "past")] == [[1, 2], [4, 3]]
+    assert [[made["slot_id"] for made in shown[field]] for field in ("coming", "past")] == [[1], [2, 4, 3]]
     table = booking("patients", "show", 1).stdout
     assert [made["reference"] in table for made in (*shown["coming"], *shown["past"])] == [True] * 4
 

@@ -153,8 +153,12 @@ def test_record_that_another_program_changed_since_is_not_changed_again(
     assert sql(f"SELECT name, version FROM {noun} WHERE id = 1") == [{"name": "Dora", "version": version}]
 
 
-def test_clinic_that_another_program_changed_since_is_not_changed_again(run, proxy, sql):
-    proxy.cut_after_commit(then=lambda: sql("UPDATE clinic SET name = 'Another', updated_at = now()"))
+@pytest.mark.parametrize(
+    ("cut", "at"), [("cut_after_commit", "now()"), ("cut_before_commit", "now() - interval '1 s'")]
+)
+def test_clinic_that_another_program_changed_meanwhile_is_not_changed_again(run, proxy, sql, cut, at):
+    """Of two changes, the one that began first can be the last."""
+    getattr(proxy, cut)(then=lambda: sql(f"UPDATE clinic SET name = 'Another', updated_at = {at}"))
     ran = run("clinic set --name New")
     assert (ran.status, ran.error["code"]) == (6, "outcome_unknown")
     assert sql("SELECT name FROM clinic") == [{"name": "Another"}]

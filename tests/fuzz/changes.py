@@ -92,7 +92,11 @@ def _wrong_bookings(tried: Input, status: int, made: list[Change], after: Rows) 
     for row in added:
         patient = after["patients"].get(row["patient_id"])
         match = next((r for r in unmet if same_number(r["slot_id"], row["slot_id"]) and _is_for(r, patient)), None)
-        if match is None or (match.get("request_id", "").strip() or row["request_id"]) != row["request_id"]:
+        # Two escaped surrogates in JSON are one character.
+        key = match and match.get("request_id", "").strip().encode("utf-16", "surrogatepass").decode(
+            "utf-16", "replace"
+        )
+        if match is None or (key or row["request_id"]) != row["request_id"]:
             yield f"booking {row['id']} of slot {row['slot_id']} for {patient and patient['name']!r} was not requested"
         else:
             unmet.remove(match)

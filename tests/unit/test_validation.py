@@ -107,7 +107,7 @@ def test_a_valid_argument_is_parsed(parse, typed, value):
         (or_empty(parse_phone), "PHONE", ()),
         (parse_doctor, "NUMBER", ("Ana Lima", "K7QF-2M9T")),
         (parse_booking, "NUMBER", ("8A4R-DG5T", "A84R-DG5S", "8A4R-DG5", "1234-5678", "ana@example.com")),
-        (parse_patient, "NUMBER", ("Ana Lima", "K7QF-2M9T", "12-34", "+12345", "(030) 12/34567", "pat@")),
+        (parse_patient, "NUMBER", ("Ana Lima", "K7QF-2M9T", "12-34", "(030) 12/34567", "pat@")),
     ],
 )  # fmt: skip
 def test_an_invalid_argument_is_refused(parse, kind, others):
@@ -127,8 +127,8 @@ def test_an_invalid_argument_is_refused(parse, kind, others):
         (parse_patient, "Pat@EXAMPLE.com", PatientKey(email="Pat@example.com"), "Pat@example.com"),
         (parse_patient, " +49 30 123456 ", PatientKey(phone="+49 30 123456"), "+49 30 123456"),
         (parse_patient, "555-0100", PatientKey(phone="555-0100"), "555-0100"),
-        # Digits alone are a record number, from seven digits on a phone number too, and with a leading 0 nothing else.
-        (parse_patient, "123456", PatientKey(id=123456), "123456"),
+        # Digits alone are a record number, from five digits on a phone number too, and with a leading 0 only that.
+        (parse_patient, "1234", PatientKey(id=1234), "1234"),
         (parse_patient, "5550100", PatientKey(id=5550100, phone="5550100"), "5550100"),
         (parse_patient, "0305550100", PatientKey(phone="0305550100"), "0305550100"),
         (parse_patient, "007", PatientKey(id=7), "7"),
