@@ -95,10 +95,11 @@ def _expire_batch(session: ClinicSession) -> list[Booking]:
     parameters = {"batch": EXPIRE_BATCH, "request_id": new_request_id(), "actor": session.actor}
 
     def work(tx: Transaction) -> list[Booking]:
-        expired = tx.all("bookings.expire", parameters, rows.booking)
-        if not expired:
+        lapsed = tx.all("bookings.lock_lapsed_holds", parameters)
+        if not lapsed:
             raise Rollback([])
-        return expired
+        ids = [row["id"] for row in lapsed]
+        return tx.all("bookings.release_lapsed_holds", {**parameters, "ids": ids}, rows.booking)
 
     def was_committed(tx: Transaction, expired: list[Booking]) -> bool:
         change = {**parameters, "id": expired[0].id, "reference": None, "status": "FAILED"}

@@ -147,7 +147,7 @@ def _insert(session: ClinicSession, batch: Batch, lapsed_holds: list[int]) -> di
 
     def work(tx: Transaction) -> dict[int, Booked]:
         if lapsed_holds:
-            tx.run("bookings.release_lapsed_holds", {"ids": lapsed_holds, "actor": session.actor})
+            tx.run("bookings.release_lapsed_holds", {"ids": lapsed_holds, "actor": session.actor, "request_id": None})
         if is_large:
             tx.plan_each_time()
         made = tx.all("bookings.book", parameters, _LINE_AND_BOOKING)

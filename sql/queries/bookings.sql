@@ -126,17 +126,29 @@ LEFT JOIN blocking ON blocking.line = r.line
 LEFT JOIN booking_details b ON b.id = blocking.id
 ORDER BY r.line, same_slot, b.starts_at, b.id;
 
+-- name: lock_lapsed_holds
+-- A batch of lapsed holds, the oldest first. Holds that another run has locked are skipped.
+SELECT id
+FROM bookings
+WHERE status = 'PENDING' AND hold_expires_at <= now()
+ORDER BY hold_expires_at
+LIMIT %(batch)s::integer
+FOR UPDATE SKIP LOCKED;
+
 -- name: release_lapsed_holds
--- Mark some holds as failed that have lapsed, so that others can book before 'expire' has run.
+-- Mark some holds as failed that have lapsed.
 WITH failed AS (
     UPDATE bookings
     SET status = 'FAILED', failed_at = now(), reason = 'hold lapsed', version = version + 1
     WHERE id = ANY (%(ids)s::bigint[]) AND status = 'PENDING' AND hold_expires_at <= now()
-    RETURNING id, reason
+    RETURNING *
+), recorded AS (
+    INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
+    SELECT id, %(actor)s::text, 'PENDING', 'FAILED', reason, %(request_id)s::text FROM failed
 )
-INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason)
-SELECT id, %(actor)s::text, 'PENDING', 'FAILED', reason FROM failed
-RETURNING booking_id;
+SELECT changed.*, before.*
+FROM failed changed
+JOIN booking_details before ON before.id = changed.id;
 
 -- name: confirm
 -- Confirm a hold that has not lapsed; otherwise no row.
@@ -174,29 +186,6 @@ WITH target AS (
 )
 SELECT changed.*, before.*
 FROM cancelled changed
-JOIN booking_details before ON before.id = changed.id;
-
--- name: expire
--- Mark a batch of lapsed holds as failed, the oldest first. Holds that another run has locked are skipped.
-WITH lapsed AS (
-    SELECT id
-    FROM bookings
-    WHERE status = 'PENDING' AND hold_expires_at <= now()
-    ORDER BY hold_expires_at
-    LIMIT %(batch)s::integer
-    FOR UPDATE SKIP LOCKED
-), recorded AS (
-    INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
-    SELECT id, %(actor)s::text, 'PENDING', 'FAILED', 'hold lapsed', %(request_id)s::text FROM lapsed
-), failed AS (
-    UPDATE bookings b
-    SET status = 'FAILED', failed_at = now(), reason = 'hold lapsed', version = b.version + 1
-    FROM lapsed
-    WHERE b.id = lapsed.id
-    RETURNING b.*
-)
-SELECT changed.*, before.*
-FROM failed changed
 JOIN booking_details before ON before.id = changed.id;
 
 -- name: history

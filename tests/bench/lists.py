@@ -63,7 +63,11 @@ def _compare(
     def limit() -> float:
         return percentile(
             psql_ms(
-                conninfo, [with_literals(lookup.statement, {**period._asdict(), **others}) for period, others in given]
+                conninfo,
+                [
+                    with_literals(lookup.statement, {"contact_key": None, **period._asdict(), **others})
+                    for period, others in given
+                ],
             ),
             lookup.percent,
         )
