@@ -159,6 +159,7 @@ def _errors_are_json(arguments: list[str]) -> bool:
 def _usage_error(error: TyperException) -> BookingError:
     # Typer lists the choices of a missing option on several lines.
     message = error.format_message().replace(":\n\t", ": ").replace(",\n\t", ", ")
+    message = message[:500] + "…" * (len(message) > 500)  # it can quote a very long argument
     if not message.endswith((".", "?")):
         message += "."
     context = getattr(error, "ctx", None)

@@ -28,8 +28,7 @@ def update(session: ClinicSession, *, name: str | None, timezone: str | None, ho
         found = tx.one("clinic.open")
         if made and found and found["updated_at"] not in (session.clinic.updated_at, made["updated_at"]):
             # Running the update again could overwrite another change.
-            advice = "The clinic was changed by others: check 'booking clinic show', and decide again."
-            raise OutcomeUnknown(None, advice)
+            raise OutcomeUnknown(None, "Others changed the clinic: check 'booking clinic show', and decide again.")
         return bool(made and found and found["updated_at"] == made["updated_at"])
 
     # The server and this machine must both have the zone. The transaction runs in UTC, in case the server lacks the old one.
