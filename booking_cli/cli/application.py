@@ -16,7 +16,7 @@ from typer.main import get_command
 from booking_cli import __version__, signals
 from booking_cli.cli.lazy_group import LazyGroup
 from booking_cli.cli.parameters import set_verbose
-from booking_cli.domain.errors import BookingError, Interrupted, OutcomeUnknown, UsageError
+from booking_cli.domain.errors import BookingError, Interrupted, OutcomeUnknown, OutputFailed, UsageError
 from booking_cli.output.results import Format
 from booking_cli.output.show import tell
 from booking_cli.output.text import visible
@@ -171,6 +171,8 @@ def _usage_error(error: TyperException) -> BookingError:
 def _bug(error: Exception) -> BookingError:
     import traceback
 
+    if isinstance(error, OSError) and error.filename is None:  # help and version are written by Typer
+        return OutputFailed(f"The output could not be written: {error.strerror}.")
     for line in "".join(traceback.format_exception(error)).splitlines():
         logging.getLogger("booking").info("%s", line)
     first_line = (str(error).splitlines() or [""])[0]

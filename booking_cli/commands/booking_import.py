@@ -184,7 +184,7 @@ def _open(ctx: Context, path: str, *, seekable: bool) -> BinaryIO:
     file: BinaryIO = sys.stdin.buffer
     if path != "-":
         try:
-            file = ctx.with_resource(open(path, "rb", buffering=_BUFFER_BYTES))  # noqa: SIM115
+            file = ctx.with_resource(open(path, "rb", buffering=_BUFFER_BYTES))  # noqa: SIM115  # closed with ctx
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "the name is not valid"
             raise InvalidInput(f"{quote(path)} cannot be read: {reason}.") from None
@@ -193,7 +193,7 @@ def _open(ctx: Context, path: str, *, seekable: bool) -> BinaryIO:
     from booking_cli.importing.executor import temporary_file_errors
 
     with temporary_file_errors():
-        copy: BinaryIO = ctx.with_resource(tempfile.TemporaryFile())  # noqa: SIM115
+        copy: BinaryIO = ctx.with_resource(tempfile.TemporaryFile())  # noqa: SIM115  # closed with ctx
         shutil.copyfileobj(file, copy)
         copy.flush()
     return copy

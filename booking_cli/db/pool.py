@@ -67,14 +67,12 @@ class Pool:
     @contextlib.contextmanager
     def acquire(self) -> Iterator[Connection]:
         """Acquire a connection; raises DatabaseUnavailable where none can be opened, and Busy where none becomes free in time."""
-        from psycopg_pool import PoolTimeout
-
         if self._pool.closed:
             connect_to(self._server).close()  # starts an embedded server, and raises at once where none can be reached
-            self._pool.open()
         try:
+            self._pool.open()
             connection = self._pool.getconn(ACQUIRE_SECONDS)
-        except PoolTimeout:
+        except psycopg.OperationalError:  # none became free, or the pool was closed
             connect_to(self._server).close()
             raise Busy("No connection became free in time. Nothing was changed; please try again.") from None
         try:

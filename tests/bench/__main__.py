@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
+# Before booking is imported: settings in the environment must not change a figure.
 for _name in [name for name in os.environ if name.startswith(("BOOKING_", "PG"))]:
     del os.environ[_name]
 

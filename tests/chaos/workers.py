@@ -30,7 +30,7 @@ def send(name: str, client: Client, requests: list[Request], history: History) -
     started = time.time()
     try:
         outcomes = client(requests)
-    except Exception:
+    except Exception:  # recorded as a bug, with its traceback
         outcomes = [history.bug(f"{name} failed at {requests}:\n{traceback.format_exc()}")] * len(requests)
     ended = time.time()
     for request, outcome in zip(requests, outcomes, strict=True):

@@ -42,6 +42,13 @@ def test_full_disk_is_reported_with_the_fact_that_the_change_is_saved(shell, sql
     assert sql("SELECT status FROM bookings") == [{"status": "PENDING"}]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is a device of Linux")
+@pytest.mark.parametrize("command", ["--help", "book --help", "--version"])
+def test_help_that_cannot_be_written_is_not_reported_as_a_bug(shell, command):
+    ran = shell(f"booking {command} >/dev/full")
+    assert (ran.returncode, "could not be written" in ran.stderr, "bug" in ran.stderr) == (1, True, False)
+
+
 @pytest.mark.parametrize(
     ("command", "status"),
     [

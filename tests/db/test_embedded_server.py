@@ -146,7 +146,9 @@ def test_older_embedded_database_is_migrated_by_the_next_command(fresh):
         Path(queries.__file__).parents[1], newer / "booking_cli", ignore=shutil.ignore_patterns("__pycache__")
     )
     shutil.copytree(queries.sql_folder(), newer / "sql")
-    (newer / "sql" / "migrations" / f"{version:04}_rooms.sql").write_text("CREATE TABLE rooms (id bigint PRIMARY KEY);")
+    (newer / "sql" / "migrations" / f"{version:04}_example.sql").write_text(
+        "CREATE TABLE example (id bigint PRIMARY KEY);"
+    )
     run_newer = "from booking_cli.__main__ import main; main()"
     listed = fresh.run_python(run_newer, "doctors", "list", "-o", "json", PYTHONPATH=str(newer))
     assert doctor_names(listed) == ["Ana Lima"]
