@@ -64,13 +64,14 @@ WITH wanted AS (
     ON CONFLICT (contact_key, name_key) DO UPDATE SET name_key = excluded.name_key
     RETURNING id, name, email, phone, name_key, contact_key
 ), request AS (
-    SELECT w.*, p.id AS patient_id, p.name AS patient_name, p.email AS patient_email, p.phone AS patient_phone
+    SELECT w.line, w.slot_id, w.doctor_id, w.doctor_name, w.specialization, w.starts_at, w.ends_at, w.minutes, w.hold_minutes,
+           w.allow_overlap, w.request_id, w.reference, coalesce(p.id, known.id) AS patient_id,
+           coalesce(p.name, known.name) AS patient_name, coalesce(p.email, known.email) AS patient_email,
+           coalesce(p.phone, known.phone) AS patient_phone
     FROM wanted w
-    JOIN registered p ON p.contact_key = w.contact_key AND p.name_key = w.name_key
-    UNION ALL
-    SELECT w.*, p.id, p.name, p.email, p.phone
-    FROM wanted w
-    JOIN patients p ON p.id = w.known_patient_id
+    LEFT JOIN registered p ON p.contact_key = w.contact_key AND p.name_key = w.name_key
+    LEFT JOIN patients known ON known.id = w.known_patient_id
+    WHERE coalesce(p.id, known.id) IS NOT NULL
 ), booked AS (
     INSERT INTO bookings (reference, slot_id, patient_id, starts_at, ends_at, overlap_allowed, request_id,
                           status, hold_expires_at, confirmed_at)

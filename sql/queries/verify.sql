@@ -33,16 +33,12 @@ FROM (VALUES
      'CHECK ((((ends_at - starts_at) >= ''00:05:00''::interval) AND ((ends_at - starts_at) <= ''08:00:00''::interval)))'),
     ('slots', 'slots_belong_to_a_doctor', 'FOREIGN KEY (doctor_id) REFERENCES doctors(id)'),
     ('bookings', 'bookings_are_for_a_slot', 'FOREIGN KEY (slot_id) REFERENCES slots(id)'),
-    ('bookings', 'bookings_have_a_known_status',
-     'CHECK ((status = ANY (ARRAY[''PENDING''::text, ''CONFIRMED''::text, ''CANCELLED''::text, ''FAILED''::text])))'),
-    ('bookings', 'bookings_have_the_timestamps_of_their_status',
-     'CHECK ( CASE status'
-     ' WHEN ''PENDING''::text THEN ((hold_expires_at IS NOT NULL) AND (confirmed_at IS NULL)'
-     ' AND (cancelled_at IS NULL) AND (failed_at IS NULL))'
-     ' WHEN ''CONFIRMED''::text THEN ((confirmed_at IS NOT NULL) AND (cancelled_at IS NULL) AND (failed_at IS NULL))'
-     ' WHEN ''CANCELLED''::text THEN ((cancelled_at IS NOT NULL) AND (failed_at IS NULL))'
-     ' WHEN ''FAILED''::text THEN ((failed_at IS NOT NULL) AND (confirmed_at IS NULL) AND (cancelled_at IS NULL))'
-     ' ELSE NULL::boolean END)')
+    ('bookings', 'bookings_fail_only_as_holds',
+     'CHECK (((failed_at IS NULL) OR ((confirmed_at IS NULL) AND (cancelled_at IS NULL))))'),
+    ('bookings', 'bookings_have_the_status_of_their_timestamps',
+     'CHECK ((NOT (status IS DISTINCT FROM CASE WHEN (failed_at IS NOT NULL) THEN ''FAILED''::text'
+     ' WHEN (cancelled_at IS NOT NULL) THEN ''CANCELLED''::text WHEN (confirmed_at IS NOT NULL) THEN ''CONFIRMED''::text'
+     ' WHEN (hold_expires_at IS NOT NULL) THEN ''PENDING''::text ELSE NULL::text END)))')
 ) AS wanted (table_name, name, definition)
 WHERE NOT EXISTS (
     SELECT

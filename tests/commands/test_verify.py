@@ -6,8 +6,8 @@ MARIA = ("--name", "Maria Silva", "--email", "maria@example.org")
 TOM = ("--name", "Tom Berg", "--email", "tom@example.org")
 DAY = ("--from", "+7d", "--to", "+7d", "--start", "09:00", "--end", "11:00")
 # Constraints that a test drops, to write data that they reject.
-TIMESTAMPS = "ALTER TABLE bookings DROP CONSTRAINT bookings_have_the_timestamps_of_their_status;"
-STATUS = "ALTER TABLE bookings DROP CONSTRAINT bookings_have_a_known_status;"
+STATUS = "ALTER TABLE bookings DROP CONSTRAINT bookings_have_the_status_of_their_timestamps;"
+FAILED = "ALTER TABLE bookings DROP CONSTRAINT bookings_fail_only_as_holds;"
 CHANGE = "INSERT INTO booking_history (booking_id, actor, from_status, to_status) VALUES"
 
 
@@ -107,7 +107,7 @@ def test_overlapping_bookings_of_a_patient_are_found(booking, violations, sql):
     ],
 )
 def test_timestamps_that_contradict_the_state_are_found(violations, sql, day, number, change):
-    sql(f"{TIMESTAMPS} {STATUS} UPDATE bookings SET {change} WHERE id = {number}")
+    sql(f"{STATUS} {FAILED} UPDATE bookings SET {change} WHERE id = {number}")
     check, message = violations()[0]
     assert check == "states_have_their_timestamps"
     assert day[number - 1]["reference"] in message
