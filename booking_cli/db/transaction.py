@@ -52,10 +52,6 @@ class Transaction:
         assert row is not None
         return str(row["transaction_id"])
 
-    def plan_each_time(self) -> None:
-        """Plan the next statements for their parameters, also where the pool plans statements once."""
-        self._connection.execute("SET LOCAL plan_cache_mode = force_custom_plan", prepare=False)
-
     @overload
     def all(self, name: str, parameters: Parameters = ...) -> list[Row]: ...
     @overload

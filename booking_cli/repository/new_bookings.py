@@ -59,7 +59,7 @@ Requests = Mapping[int, BookingRequest]
 
 
 class Batch(NamedTuple):
-    """Requests, and the parameter of the statements about them: a JSON object in each line. psycopg dumps a list slowly."""
+    """Requests, and the parameter of the statements about them, a JSON array."""
 
     requests: Requests
     as_json: str
@@ -68,25 +68,23 @@ class Batch(NamedTuple):
     def of(cls, requests: Requests) -> Self:
         """Return the batch of some requests. An import encodes the next chunk while the database books the previous one."""
         references = iter(new_references(len(requests)))
-        lines = (
-            json.dumps(
-                {
-                    "line": line,
-                    "slot_id": request.slot_id,
-                    "known_patient_id": request.patient_id,
-                    "name": request.name,
-                    "email": request.email,
-                    "phone": request.phone,
-                    **({} if request.patient_id else request.register_key()._asdict()),
-                    "hold_minutes": None if request.hold_minutes is None else float(request.hold_minutes),
-                    "allow_overlap": request.allow_overlap,
-                    "request_id": request.request_id,
-                    "reference": next(references),
-                }
-            )
+        objects = [
+            {
+                "line": line,
+                "slot_id": request.slot_id,
+                "known_patient_id": request.patient_id,
+                "name": request.name,
+                "email": request.email,
+                "phone": request.phone,
+                **({} if request.patient_id else request.register_key()._asdict()),
+                "hold_minutes": None if request.hold_minutes is None else float(request.hold_minutes),
+                "allow_overlap": request.allow_overlap,
+                "request_id": request.request_id,
+                "reference": next(references),
+            }
             for line, request in requests.items()
-        )
-        return cls(requests, "\n".join(lines))
+        ]
+        return cls(requests, json.dumps(objects))
 
     def without(self, lines: Container[int]) -> Self:
         """Return the batch of the other requests."""
@@ -143,13 +141,10 @@ def is_saved(tx: Transaction, made: Booking | None) -> bool:
 def _insert(session: ClinicSession, batch: Batch, lapsed_holds: list[int]) -> dict[int, Booked]:
     """Release lapsed holds, book what the constraints accept, and return the bookings."""
     parameters = {"requests": batch.as_json, "actor": session.actor}
-    is_large = len(batch.requests) > 1
 
     def work(tx: Transaction) -> dict[int, Booked]:
         if lapsed_holds:
             tx.run("bookings.release_lapsed_holds", {"ids": lapsed_holds, "actor": session.actor, "request_id": None})
-        if is_large:
-            tx.plan_each_time()
         made = tx.all("bookings.book", parameters, _LINE_AND_BOOKING)
         booked = {line: Booked(one, one.status) for one, line in made if one.id is not None}
         if not booked and not isinstance(session.database, OpenTransaction):
@@ -162,7 +157,7 @@ def _insert(session: ClinicSession, batch: Batch, lapsed_holds: list[int]) -> di
     return session.database.write(
         work,
         was_committed=lambda tx, booked: is_saved(tx, next(iter(booked.values())).booking),
-        request_id=None if is_large else next(iter(batch.requests.values())).request_id,
+        request_id=next(iter(batch.requests.values())).request_id if len(batch.requests) == 1 else None,
     )
 
 
@@ -177,8 +172,6 @@ def _explain(
     lapsed_holds: list[int] = []
     if not (rest := batch.without(results)).requests:
         return results, []
-    if len(rest.requests) > 1:
-        tx.plan_each_time()
     found = tx.all("bookings.explain_rejections", {"requests": rest.as_json})
     for line, group in groupby(found, key=lambda row: row["line"]):
         request, blocking = rest.requests[line], list(group)

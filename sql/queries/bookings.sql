@@ -48,8 +48,7 @@ WHERE b.id = %(id)s::bigint OR b.reference = %(reference)s::text;
 -- "number IS NULL" to be true for few, and join them in a nested loop.
 WITH wanted AS (
     SELECT r.*, s.doctor_id, s.doctor_name, s.specialization, s.starts_at, s.ends_at, s.minutes
-    FROM unnest(string_to_array(%(requests)s::text, E'\n')) AS given (request),
-         json_to_record(given.request::json) AS r (
+    FROM json_to_recordset(%(requests)s::json) AS r (
         line integer, slot_id bigint, known_patient_id bigint, name text, email text, phone text,
         name_key text, contact_key text, hold_minutes float8, allow_overlap boolean, request_id text, reference text
     )
@@ -98,8 +97,7 @@ LEFT JOIN booked b ON b.reference = r.reference;
 -- the slot itself or of the same patient at an overlapping time.
 WITH request AS (
     SELECT r.line, r.slot_id, r.allow_overlap, coalesce(known.id, p.id) AS patient_id
-    FROM unnest(string_to_array(%(requests)s::text, E'\n')) AS given (request),
-         json_to_record(given.request::json) AS r (
+    FROM json_to_recordset(%(requests)s::json) AS r (
         line integer, slot_id bigint, known_patient_id bigint, name_key text, contact_key text, allow_overlap boolean
     )
     LEFT JOIN patients p ON p.contact_key = r.contact_key AND p.name_key = r.name_key
