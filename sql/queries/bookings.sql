@@ -140,7 +140,7 @@ WITH failed AS (
     UPDATE bookings
     SET status = 'FAILED', failed_at = now(), reason = 'hold lapsed', version = version + 1
     WHERE id = ANY (%(ids)s::bigint[]) AND status = 'PENDING' AND hold_expires_at <= now()
-    RETURNING *
+    RETURNING id, status, failed_at, reason, version
 ), recorded AS (
     INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
     SELECT id, %(actor)s::text, 'PENDING', 'FAILED', reason, %(request_id)s::text FROM failed
@@ -155,7 +155,7 @@ WITH confirmed AS (
     UPDATE bookings
     SET status = 'CONFIRMED', confirmed_at = now(), version = version + 1
     WHERE (id = %(id)s::bigint OR reference = %(reference)s::text) AND status = 'PENDING' AND hold_expires_at > now()
-    RETURNING *
+    RETURNING id, status, confirmed_at, version
 ), recorded AS (
     INSERT INTO booking_history (booking_id, actor, from_status, to_status, request_id)
     SELECT id, %(actor)s::text, 'PENDING', 'CONFIRMED', %(request_id)s::text FROM confirmed
@@ -178,7 +178,7 @@ WITH target AS (
     SET status = 'CANCELLED', cancelled_at = now(), reason = %(reason)s::text, version = b.version + 1
     FROM target
     WHERE b.id = target.id
-    RETURNING b.*, target.status AS from_status
+    RETURNING b.id, b.status, b.cancelled_at, b.reason, b.version, target.status AS from_status
 ), recorded AS (
     INSERT INTO booking_history (booking_id, actor, from_status, to_status, reason, request_id)
     SELECT id, %(actor)s::text, from_status, 'CANCELLED', reason, %(request_id)s::text FROM cancelled
