@@ -17,7 +17,7 @@ def show(result: Result, format_: Format) -> None:
         if isinstance(error, BrokenPipeError) and not result.has_changes:
             raise
         reason = f"The result could not be written: {error.strerror}."
-        raise OutputFailed(f"{reason} Changes that the command made are saved.") from error
+        raise OutputFailed(f"{reason} Any changes that the command made are saved.") from error
     if failure := result.failure():
         raise failure
 
@@ -47,4 +47,4 @@ def _write(result: Result, format_: Format) -> None:
             write(records)
     if many.limit is not None and next(rows, None) is not None:
         sys.stdout.flush()
-        tell(f"There are more than {many.limit} {many.noun}s; raise --limit, or narrow the search.")
+        tell(f"There are more {many.noun}s; raise --limit above {many.limit}, or narrow the search.")

@@ -14,8 +14,6 @@ from booking_cli.domain.validation import PatientKey
 from booking_cli.repository.changes import version_conflict, was_saved
 from booking_cli.session import ClinicSession
 
-# The limits of a patient's coming and of the past bookings.
-MOST_BOOKINGS = 200
 # The limit of a message that lists the patients who match.
 _MOST_MATCHES = 5
 
@@ -48,8 +46,9 @@ def show(session: ClinicSession, key: PatientKey) -> PatientDetails:
     patient = find(session, key)
 
     def work(tx: Transaction) -> list[list[Booking]]:
-        parameters = {"id": patient.id, "limit": MOST_BOOKINGS}
-        return [tx.all("patients.bookings", {**parameters, "coming": coming}, rows.booking) for coming in (True, False)]
+        return [
+            tx.all("patients.bookings", {"id": patient.id, "coming": coming}, rows.booking) for coming in (True, False)
+        ]
 
     coming, past = session.database.read(work)
     return PatientDetails(*patient, coming=coming, past=past)

@@ -27,8 +27,7 @@ SELECT *
 FROM booking_details b
 WHERE patient_id = %(id)s::bigint
   AND (starts_at > now() AND EXISTS (SELECT FROM active_bookings a WHERE a.id = b.id)) = %(coming)s::boolean
-ORDER BY CASE WHEN %(coming)s::boolean THEN starts_at - now() ELSE now() - starts_at END, id
-LIMIT %(limit)s::bigint;
+ORDER BY CASE WHEN %(coming)s::boolean THEN starts_at - now() ELSE now() - starts_at END, id;
 
 -- name: add
 -- Register a patient; no row where the patient is registered already.
