@@ -37,7 +37,7 @@ with psycopg.connect({conninfo!r}, autocommit=True) as connection:
         if "requests" in parameters:
             slot, key = sys.argv[1:]
             new = {{"slot_id": slot, "request_id": key, "reference": key, "email": key, "contact_key": key}}
-            parameters["requests"] = json.dumps(json.loads(parameters["requests"]) | new)
+            parameters["requests"] = json.dumps([json.loads(parameters["requests"])[0] | new])
         cursor = connection.execute(query, parameters)
     print(cursor.statusmessage)
 """
