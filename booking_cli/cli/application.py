@@ -59,6 +59,8 @@ def run(arguments: list[str]) -> int:
         signals.deliver_sigint()
     except typer.Exit as exit_:
         return exit_.exit_code
+    except SystemExit as exit_:  # after the answer to the shell
+        return int(exit_.code or 0)
     except BookingError as error:
         return _report(error, arguments)
     except TyperException as error:
