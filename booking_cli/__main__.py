@@ -16,7 +16,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("Error: Interrupted; nothing was changed.\n")
         sys.exit(130)
-    # Without finalization, which takes time, and can crash while threads that a second Ctrl-C left behind use the driver.
+    # Skips finalization: it takes time, and can crash while threads still use libpq after a second Ctrl-C.
     os._exit(run(sys.argv[1:]))
 
 

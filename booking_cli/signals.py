@@ -33,6 +33,11 @@ def defer_sigint() -> None:
         _deferring = True
 
 
+def is_deferring() -> bool:
+    """Return whether Ctrl-C is deferred; a second one ends that."""
+    return _deferring
+
+
 def deliver_sigint() -> None:
     """Stop deferring Ctrl-C; raises KeyboardInterrupt where it was pressed meanwhile."""
     global _deferring, _pending

@@ -59,7 +59,7 @@ def run(arguments: list[str]) -> int:
         signals.deliver_sigint()
     except typer.Exit as exit_:
         return exit_.exit_code
-    except SystemExit as exit_:  # after the answer to the shell
+    except SystemExit as exit_:  # raised by completion
         return int(exit_.code or 0)
     except BookingError as error:
         return _report(error, arguments)

@@ -99,7 +99,7 @@ def run(
     sys.setswitchinterval(_SWITCH_SECONDS)
     tally = Tally()
     booked = executor.book_atomically(session, read) if atomic else executor.book_chunks(session, chunks, jobs)
-    ctx.with_resource(contextlib.closing(booked))  # before the connections, also after an error of output
+    ctx.with_resource(contextlib.closing(booked))  # before the connections, which its threads use
     rows = _results(booked, tally, atomic=atomic)
     many = Many(RowResult, rows, "row", session.zone.key, failure=lambda: tally.failure, has_changes=True)
     if ctx.format is not Format.TABLE:

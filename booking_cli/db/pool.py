@@ -40,8 +40,8 @@ class SingleConnection:
         yield self._connection
 
     def close(self) -> None:
-        """Close the connection."""
-        if self._connection is not None:
+        """Close the connection, unless a thread that a second Ctrl-C left behind is using it."""
+        if self._connection is not None and self._connection.lock.acquire(blocking=False):
             self._connection.close()
 
 

@@ -136,7 +136,8 @@ def in_order(items: Iterator[T], work: Callable[[T], R], jobs: int, *, is_last: 
         try:
             yield from done
         except GeneratorExit:
-            _interruptible(lambda: wait(running))
+            if signals.is_deferring():  # no second Ctrl-C
+                wait(running)
             raise
     if failure is not None:
         raise failure

@@ -140,12 +140,11 @@ def is_saved(tx: Transaction, made: Booking | None) -> bool:
 
 def _insert(session: ClinicSession, batch: Batch, lapsed_holds: list[int]) -> dict[int, Booked]:
     """Release lapsed holds, book what the constraints accept, and return the bookings."""
-    parameters = {"requests": batch.as_json, "actor": session.actor}
 
     def work(tx: Transaction) -> dict[int, Booked]:
         if lapsed_holds:
             tx.run("bookings.release_lapsed_holds", {"ids": lapsed_holds, "actor": session.actor, "request_id": None})
-        made = tx.all("bookings.book", parameters, _LINE_AND_BOOKING)
+        made = tx.all("bookings.book", {"requests": batch.as_json, "actor": session.actor}, _LINE_AND_BOOKING)
         booked = {line: Booked(one, one.status) for one, line in made if one.id is not None}
         if not booked and not isinstance(session.database, OpenTransaction):
             raise Rollback({})  # also of the registration of the patients

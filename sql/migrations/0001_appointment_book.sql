@@ -124,7 +124,8 @@ CREATE TABLE bookings (
             WHEN hold_expires_at IS NOT NULL THEN 'PENDING'
         END
     ),
-    CONSTRAINT bookings_fail_only_as_holds CHECK (failed_at IS NULL OR confirmed_at IS NULL AND cancelled_at IS NULL),
+    CONSTRAINT bookings_that_failed_were_not_confirmed_or_cancelled
+        CHECK (failed_at IS NULL OR confirmed_at IS NULL AND cancelled_at IS NULL),
     -- The promise that a patient is never in two places at once, unless it was allowed.
     CONSTRAINT bookings_of_a_patient_never_overlap
         EXCLUDE USING gist (patient_id WITH =, tstzrange(starts_at, ends_at) WITH &&)

@@ -42,7 +42,10 @@ WHERE b.id = %(id)s::bigint OR b.reference = %(reference)s::text;
 -- name: book
 -- Hold or book the requested slots, where they are in the future and their doctor is active, and register the patients. The
 -- constraints decide, in the order of the lines. One row for each request with such a slot; without a booking id where a
--- constraint rejected it. Reads only the slots, their doctors, and the patients given by number.
+-- constraint rejected it.
+--
+-- Reads only the slots, their doctors, and the patients given by number: OFFSET 0 makes each of these a look-up by its number,
+-- however small the table. Reading a whole table would conflict with every change of it.
 --
 -- A request has either keys or a patient's number. The planner expects "IS NOT NULL" to be true for most rows. It would expect
 -- "number IS NULL" to be true for few, and join them in a nested loop.
@@ -52,8 +55,9 @@ WITH wanted AS (
         line integer, slot_id bigint, known_patient_id bigint, name text, email text, phone text,
         name_key text, contact_key text, hold_minutes float8, allow_overlap boolean, request_id text, reference text
     )
-    JOIN slot_details s ON s.id = r.slot_id
-    WHERE s.starts_at > now() AND s.doctor_active
+    CROSS JOIN LATERAL (
+        SELECT * FROM slot_details WHERE id = r.slot_id AND starts_at > now() AND doctor_active OFFSET 0
+    ) s
 ), registered AS (
     INSERT INTO patients (name, email, phone, name_key, contact_key, registered_by)
     SELECT DISTINCT ON (contact_key, name_key) name, email, phone, name_key, contact_key, %(actor)s::text
@@ -69,7 +73,7 @@ WITH wanted AS (
            coalesce(p.phone, known.phone) AS patient_phone
     FROM wanted w
     LEFT JOIN registered p ON p.contact_key = w.contact_key AND p.name_key = w.name_key
-    LEFT JOIN patients known ON known.id = w.known_patient_id
+    LEFT JOIN LATERAL (SELECT * FROM patients WHERE id = w.known_patient_id OFFSET 0) known ON true
     WHERE coalesce(p.id, known.id) IS NOT NULL
 ), booked AS (
     INSERT INTO bookings (reference, slot_id, patient_id, starts_at, ends_at, overlap_allowed, request_id,
@@ -94,24 +98,33 @@ LEFT JOIN booked b ON b.reference = r.reference;
 
 -- name: explain_rejections
 -- Why the slots of some requests could not be booked: their slots and doctors, and each active booking that blocks them, on
--- the slot itself or of the same patient at an overlapping time.
+-- the slot itself or of the same patient at an overlapping time. OFFSET 0 is there for the same reason as above.
 WITH request AS (
     SELECT r.line, r.slot_id, r.allow_overlap, coalesce(known.id, p.id) AS patient_id
     FROM json_to_recordset(%(requests)s::json) AS r (
         line integer, slot_id bigint, known_patient_id bigint, name_key text, contact_key text, allow_overlap boolean
     )
-    LEFT JOIN patients p ON p.contact_key = r.contact_key AND p.name_key = r.name_key
-    LEFT JOIN patients known ON known.id = r.known_patient_id
+    LEFT JOIN LATERAL (
+        SELECT id FROM patients WHERE contact_key = r.contact_key AND name_key = r.name_key OFFSET 0
+    ) p ON true
+    LEFT JOIN LATERAL (SELECT id FROM patients WHERE id = r.known_patient_id OFFSET 0) known ON true
 ), blocking AS (
     SELECT r.line, b.id
     FROM request r
-    JOIN bookings b ON b.slot_id = r.slot_id AND b.status IN ('PENDING', 'CONFIRMED')
+    CROSS JOIN LATERAL (
+        SELECT id FROM bookings WHERE slot_id = r.slot_id AND status IN ('PENDING', 'CONFIRMED') OFFSET 0
+    ) b
     UNION
     SELECT r.line, b.id
     FROM request r
-    JOIN slots s ON s.id = r.slot_id
-    JOIN bookings b ON b.patient_id = r.patient_id AND b.status IN ('PENDING', 'CONFIRMED') AND NOT b.overlap_allowed
-                    AND tstzrange(b.starts_at, b.ends_at) && tstzrange(s.starts_at, s.ends_at)
+    CROSS JOIN LATERAL (SELECT * FROM slots WHERE id = r.slot_id OFFSET 0) s
+    CROSS JOIN LATERAL (
+        SELECT id
+        FROM bookings
+        WHERE patient_id = r.patient_id AND status IN ('PENDING', 'CONFIRMED') AND NOT overlap_allowed
+          AND tstzrange(starts_at, ends_at) && tstzrange(s.starts_at, s.ends_at)
+        OFFSET 0
+    ) b
     WHERE NOT r.allow_overlap
 )
 SELECT r.line, r.patient_id, s.id AS slot_id, s.starts_at, s.starts_at > now() AS is_future, s.doctor_id, s.doctor_name,
@@ -120,9 +133,9 @@ SELECT r.line, r.patient_id, s.id AS slot_id, s.starts_at, s.starts_at > now() A
        b.patient_id = r.patient_id AS same_patient, b.starts_at AS blocking_starts_at, b.doctor_name AS blocking_doctor_name,
        b.booked_at = now() AS made_here
 FROM request r
-LEFT JOIN slot_details s ON s.id = r.slot_id
+LEFT JOIN LATERAL (SELECT * FROM slot_details WHERE id = r.slot_id OFFSET 0) s ON true
 LEFT JOIN blocking ON blocking.line = r.line
-LEFT JOIN booking_details b ON b.id = blocking.id
+LEFT JOIN LATERAL (SELECT * FROM booking_details WHERE id = blocking.id OFFSET 0) b ON true
 ORDER BY r.line, same_slot, b.starts_at, b.id;
 
 -- name: lock_lapsed_holds

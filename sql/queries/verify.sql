@@ -33,7 +33,7 @@ FROM (VALUES
      'CHECK ((((ends_at - starts_at) >= ''00:05:00''::interval) AND ((ends_at - starts_at) <= ''08:00:00''::interval)))'),
     ('slots', 'slots_belong_to_a_doctor', 'FOREIGN KEY (doctor_id) REFERENCES doctors(id)'),
     ('bookings', 'bookings_are_for_a_slot', 'FOREIGN KEY (slot_id) REFERENCES slots(id)'),
-    ('bookings', 'bookings_fail_only_as_holds',
+    ('bookings', 'bookings_that_failed_were_not_confirmed_or_cancelled',
      'CHECK (((failed_at IS NULL) OR ((confirmed_at IS NULL) AND (cancelled_at IS NULL))))'),
     ('bookings', 'bookings_have_the_status_of_their_timestamps',
      'CHECK ((NOT (status IS DISTINCT FROM CASE WHEN (failed_at IS NOT NULL) THEN ''FAILED''::text'

@@ -7,7 +7,7 @@ TOM = ("--name", "Tom Berg", "--email", "tom@example.org")
 DAY = ("--from", "+7d", "--to", "+7d", "--start", "09:00", "--end", "11:00")
 # Constraints that a test drops, to write data that they reject.
 STATUS = "ALTER TABLE bookings DROP CONSTRAINT bookings_have_the_status_of_their_timestamps;"
-FAILED = "ALTER TABLE bookings DROP CONSTRAINT bookings_fail_only_as_holds;"
+FAILED = "ALTER TABLE bookings DROP CONSTRAINT bookings_that_failed_were_not_confirmed_or_cancelled;"
 CHANGE = "INSERT INTO booking_history (booking_id, actor, from_status, to_status) VALUES"
 
 

@@ -14,7 +14,7 @@ CONSTRAINTS = {
     "slots_belong_to_a_doctor": "slots",
     "bookings_of_a_patient_never_overlap": "bookings",
     "bookings_are_for_a_slot": "bookings",
-    "bookings_fail_only_as_holds": "bookings",
+    "bookings_that_failed_were_not_confirmed_or_cancelled": "bookings",
     "bookings_have_the_status_of_their_timestamps": "bookings",
 }
 ACTIVE = "status IN ('PENDING', 'CONFIRMED')"
@@ -56,7 +56,7 @@ def test_a_missing_constraint_is_found(found, sql, name):
         ("patients_are_registered_once", "UNIQUE INDEX {} ON patients (contact_key, name_key) WHERE version > 1"),
         ("patients_are_registered_once", "UNIQUE INDEX {} ON other (contact_key, name_key)"),
         ("bookings_are_for_a_slot", "FOREIGN KEY (slot_id) REFERENCES slots (id) NOT VALID"),
-        ("bookings_fail_only_as_holds", "CHECK (true)"),
+        ("bookings_that_failed_were_not_confirmed_or_cancelled", "CHECK (true)"),
         ("bookings_have_the_status_of_their_timestamps", "CHECK (true)"),
         ("slots_of_a_doctor_never_overlap", DOCTOR_OVERLAP.replace("&&", "=")),
         ("slots_of_a_doctor_never_overlap", f"{DOCTOR_OVERLAP} DEFERRABLE INITIALLY DEFERRED"),

@@ -7,6 +7,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from booking_cli.db import pool, runner, transaction
+from booking_cli.db.external_server import ExternalServer
 from booking_cli.db.transaction import Transaction
 from booking_cli.domain.errors import DatabaseUnavailable
 from booking_cli.repository import clinic
@@ -97,6 +98,16 @@ def test_pool_connects_again_after_an_outage(proxy, open_clinic, sql, monkeypatc
         with pytest.raises(DatabaseUnavailable):
             opened.database.read(pid_of)
     assert opened.database.read(pid_of)
+
+
+def test_connection_that_a_thread_is_using_is_not_closed(url):
+    connections = pool.SingleConnection(ExternalServer(url))
+    with connections.acquire() as connection:
+        with connection.lock:
+            connections.close()
+            assert not connection.closed
+        connections.close()
+        assert connection.closed
 
 
 def connection_id(database):

@@ -117,14 +117,24 @@ def test_second_ctrl_c_ends_a_chunk_that_never_ends(booking, open_booking, sql, 
     assert "not known" in ran.error["message"]
 
 
-def test_closed_pipe_is_an_error_because_results_are_missing(start, long_path):
-    process = start("book", "--from", long_path, "-o", "ndjson")
+@pytest.mark.usefixtures("slots")
+def test_closed_pipe_is_an_error_after_the_chunk_in_progress_was_saved(start, tmp_path, open_booking, sql):
+    path = tmp_path / "long.csv"
+    unknown = "".join(f"{number},Pat,pat@example.com\n" for number in range(1_000, 4_000))
+    path.write_text(f"{HEADER}{unknown}3,Pat,pat@example.com\n{unknown}")
+    other = open_booking(3)
+    process = start("book", "--from", path, "-o", "ndjson")
+    wait_for_lock_waiter(sql)
     process.stdout.readline()
     process.stdout.close()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    other.rollback()
     assert process.wait(PATIENCE_SECONDS) == 1
     error = json.loads(process.stderr.read())["error"]
     assert error["code"] == "output_failed"
     assert "saved" in error["message"]
+    assert booked(sql) == [3]
 
 
 @pytest.mark.parametrize(

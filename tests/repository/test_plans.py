@@ -91,6 +91,15 @@ QUERIES = [
     ("stats.by_doctor", DAY),
     ("stats.by_day", {**DAY, "timezone": "UTC"}),
 ]
+SMALL_BOOK = [
+    "INSERT INTO doctors (name, specialization, email) SELECT n, 'X', n FROM generate_series(1, 50) n",
+    "INSERT INTO slots (doctor_id, starts_at, ends_at)"
+    " SELECT 1, now() + n * interval '1 hour', now() + n * interval '1 hour' + interval '20 minutes'"
+    " FROM generate_series(1, 300) n",
+    "INSERT INTO patients (name, email, name_key, contact_key, registered_by)"
+    " SELECT n, n, n, n, 'tester' FROM generate_series(1, 300) n",
+    "ANALYZE",
+]
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +136,17 @@ def tables_read_whole(connection, name, parameters):
 @pytest.mark.parametrize(("name", "parameters"), QUERIES, ids=[name for name, _ in QUERIES])
 def test_query_reads_no_large_table_whole(connection, name, parameters):
     assert tables_read_whole(connection, name, parameters) == set()
+
+
+def test_booking_in_a_small_book_reads_no_table_whole(url):
+    """It would conflict with every other booking."""
+    with psycopg.connect(url, autocommit=True, options="-c search_path=booking -c enable_seqscan=off") as connection:
+        for statement in SMALL_BOOK:
+            connection.execute(statement)
+        nodes = plan_nodes(connection, "bookings.book", REQUESTS)
+    assert {
+        node.get("Relation Name") for node in nodes if "Index Cond" not in node and "Operation" not in node
+    } & LARGE_TABLES == set()
 
 
 def test_search_for_patients_reads_no_other_large_table_whole(connection):

@@ -116,7 +116,8 @@ def test_a_second_ctrl_c_abandons_the_items_in_progress():
     assert (done, type(error)) == ([], Abandoned)
 
 
-def test_closing_waits_for_the_items_in_progress():
+@pytest.mark.parametrize("presses", [0, 1])
+def test_closing_waits_for_the_items_in_progress(sigint, presses):
     may_finish, finished = threading.Event(), []
 
     def work(item):
@@ -126,9 +127,23 @@ def test_closing_waits_for_the_items_in_progress():
 
     results = in_order(iter(range(9)), work, 2, is_last=never)
     next(results)
+    for _ in range(presses):
+        sigint()
     threading.Timer(0.05, may_finish.set).start()
     results.close()
-    assert finished
+    assert sorted(finished) == [1, 2]
+
+
+def test_closing_after_a_second_ctrl_c_does_not_wait(sigint):
+    may_finish = threading.Event()
+    results = in_order(iter(range(9)), lambda item: item == 0 or may_finish.wait(PATIENCE_SECONDS), 2, is_last=never)
+    next(results)
+    sigint()
+    with pytest.raises(KeyboardInterrupt):
+        sigint()
+    results.close()
+    assert not may_finish.is_set()
+    may_finish.set()
 
 
 def test_ctrl_c_while_a_result_is_waited_for_starts_no_further_item(sigint):
