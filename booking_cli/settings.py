@@ -4,21 +4,27 @@ Their names begin with `BOOKING_`. This module imports pydantic, so commands imp
 """
 
 import contextlib
+import errno
 import functools
 import getpass
+import io
 import logging
 import os
+import stat
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
+from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from booking_cli.domain.errors import InvalidInput
 from booking_cli.domain.validation import parse_hold_minutes, parse_text
+
+LONGEST_FILE = 64 * 1024
 
 
 def _checked(parse: Callable[[str], Any], allowed: str) -> Callable[[object], Any]:
@@ -49,7 +55,6 @@ class Settings(BaseSettings):
         env_prefix="BOOKING_",
         env_ignore_empty=True,
         validate_default=False,
-        env_file_encoding="utf-8",
         extra="ignore",
         # A wrong value can be an address with a password.
         hide_input_in_errors=True,
@@ -102,6 +107,24 @@ def load() -> Settings:
     files = [Path(".env")]  # later ones override earlier ones
     with contextlib.suppress(RuntimeError):  # there is no home folder
         files.insert(0, platformdirs.user_config_path("booking", appauthor=False) / ".env")
+    variables: dict[str, str] = {}
+    for file in files:
+        variables |= {name.upper(): value for name, value in _variables(file).items() if value}
+    names = {name: f"BOOKING_{name.upper()}" for name in Settings.model_fields}
+    # An argument would override the environment.
+    given = {field: variables[name] for field, name in names.items() if name in variables and not os.environ.get(name)}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = [
+            f"BOOKING_{str(item['loc'][0]).upper()} is not valid: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        ]
+        raise InvalidInput("; ".join(problems) + ". See .env.example for the values of each setting.") from None
+
+
+def _variables(path: Path) -> dict[str, str | None]:
+    """Return the variables of a settings file; raises InvalidInput where it cannot be parsed."""
     warnings: list[str] = []
 
     def collect(record: logging.LogRecord) -> bool:
@@ -112,18 +135,48 @@ def load() -> Settings:
     dotenv_log = logging.getLogger("dotenv.main")
     dotenv_log.addFilter(collect)
     try:
-        chosen = Settings(_env_file=files)  # type: ignore[call-arg]  # pydantic-settings adds it
-    except ValidationError as error:
-        problems = [
-            f"BOOKING_{str(item['loc'][0]).upper()} is not valid: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors()
-        ]
-        raise InvalidInput("; ".join(problems) + ". See .env.example for the values of each setting.") from None
-    except (OSError, UnicodeDecodeError) as error:
+        # Without interpolation, which would send environment variables to where the file says.
+        variables = dotenv_values(stream=io.StringIO(_read_trusted(path).decode()), interpolate=False)
+    except UnicodeDecodeError as error:
         raise InvalidInput(f"A settings file (.env) cannot be read: {error}.") from None
     finally:
         dotenv_log.removeFilter(collect)
     if warnings:
         # Without the malformed line, the command could work on another database.
         raise InvalidInput(f"A settings file (.env) cannot be read: {warnings[0]}.")
-    return chosen
+    return variables
+
+
+def _read_trusted(path: Path) -> bytes:
+    """Return what is in a settings file, or nothing where there is none, or where another user could have written it."""
+    try:
+        folder = path.parent.stat()
+        path.lstat()
+    except OSError:  # no file, or a folder that this user cannot read
+        return b""
+    try:
+        # A FIFO is opened without waiting for a writer.
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        problem = "it is a symbolic link" if error.errno == errno.ELOOP else f"{error.strerror}"
+    else:
+        with open(file, "rb") as opened:
+            found = os.fstat(file)
+            if not (problem := _distrust(found, folder)):
+                return opened.read()
+    logging.getLogger("booking").warning("Ignored the settings file %s: %s.", path, problem)
+    return b""
+
+
+def _distrust(file: os.stat_result, folder: os.stat_result) -> str:
+    """Return why a settings file cannot be trusted, or ""."""
+    trusted = {0, os.geteuid()}
+    if not stat.S_ISREG(file.st_mode):
+        return "it is not a regular file"
+    if file.st_uid not in trusted or folder.st_uid not in trusted:
+        return "it or its folder belongs to another user"
+    if (file.st_mode | folder.st_mode) & (stat.S_IWGRP | stat.S_IWOTH):
+        return "other users can write it or its folder, which 'chmod go-w' changes"
+    if file.st_size > LONGEST_FILE:
+        return f"it is longer than {LONGEST_FILE // 1024} KiB"
+    return ""

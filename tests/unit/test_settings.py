@@ -9,6 +9,7 @@ import pytest
 
 from booking_cli import settings
 
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs files of another user")
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 ACCEPTED = {
     "BOOKING_POOL_SIZE": ("1", "20"),
@@ -121,6 +122,63 @@ def test_a_settings_file_that_cannot_be_parsed_is_refused(booking, current_file,
     ran = booking("doctors", "list")
     assert ran.status == 2
     assert re.fullmatch(r"Error: .*\.env.*\.\n", ran.stderr), ran.stderr
+
+
+def be_a_link(file):
+    file.symlink_to(file.rename(file.with_name("other")))
+
+
+def be_a_fifo(file):
+    file.unlink()
+    os.mkfifo(file)
+
+
+def be_long(file):
+    file.write_text(file.read_text() + "#" * settings.LONGEST_FILE)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (be_a_link, "a symbolic link"),
+        (be_a_fifo, "not a regular file"),
+        (be_long, "longer than 64 KiB"),
+        (lambda file: file.chmod(0o620), "other users can write"),
+        (lambda file: file.chmod(0o602), "other users can write"),
+        (lambda file: file.parent.chmod(0o1777), "other users can write"),
+        pytest.param(lambda file: os.chown(file, 12345, 0), "another user", marks=AS_ROOT),
+        pytest.param(lambda file: os.chown(file.parent, 12345, 0), "another user", marks=AS_ROOT),
+    ],
+)
+def test_a_settings_file_that_others_could_have_made_is_ignored(booking, current_file, spoil, reason):
+    current_file.write_text("BOOKING_POOL_SIZE=refused\n")
+    current_file.chmod(0o600)
+    assert booking("doctors", "list").status == 2
+    spoil(current_file)
+    ran = booking("doctors", "list", "-o", "json")
+    assert (ran.status, ran.stdout) == (0, "[]\n"), ran.stderr
+    assert re.fullmatch(rf"Ignored the settings file \.env: .*{reason}.*\.\n", ran.stderr)
+
+
+@pytest.mark.parametrize("hidden", ["file", "folder"])
+@AS_ROOT
+def test_a_settings_file_that_the_user_cannot_read_is_ignored(current_file, tmp_path, monkeypatch, hidden):
+    current_file.write_text("BOOKING_POOL_SIZE=refused\n")
+    current_file.chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o700 if hidden == "folder" else 0o755)
+    settings.load.cache_clear()
+    os.seteuid(12345)
+    try:
+        assert settings.load().pool_size == 10
+    finally:
+        os.seteuid(0)
+
+
+def test_a_settings_file_is_taken_literally(booked, current_file, monkeypatch):
+    monkeypatch.delenv("BOOKING_ACTOR")
+    current_file.write_text("BOOKING_ACTOR=${HOME}\n")
+    assert booked()["actor"] == "${HOME}"
 
 
 def test_the_actor_is_the_setting_or_the_login_name_or_the_number_of_the_user(booked, booking, monkeypatch):
