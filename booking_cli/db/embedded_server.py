@@ -23,9 +23,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 
 from booking_cli.db.connections import connect
+from booking_cli.db.error_translation import raise_translated
 from booking_cli.domain.errors import Busy, DatabaseUnavailable
 
 DATABASE = ROLE = "booking"
@@ -98,6 +100,8 @@ class EmbeddedServer:
                         connection.execute(f"CREATE DATABASE {DATABASE}".encode())
         except OSError as error:
             raise self._unusable(error) from error
+        except psycopg.Error as error:
+            raise_translated(error)
 
     def stop(self) -> bool:
         """Stop the server and return whether it was running; open transactions are rolled back."""

@@ -38,9 +38,9 @@ def raise_translated(error: psycopg.Error) -> NoReturn:
     raise error
 
 
-def is_lost(error: psycopg.Error, connection: Connection) -> bool:
+def is_lost(error: psycopg.Error, connection: Connection | None) -> bool:
     """Return whether `error` is that the connection broke, or that the server is about to close it."""
-    return connection.closed or _ends_the_session(error)
+    return (connection is not None and connection.closed) or _ends_the_session(error)
 
 
 def _ends_the_session(error: psycopg.Error) -> bool:

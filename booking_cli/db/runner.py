@@ -177,6 +177,7 @@ class Database:
         failing_since = None
         for number in itertools.count(1):
             failure: Busy | DatabaseUnavailable
+            connection: Connection | None = None
             longest_seconds, most_attempts = RECONNECT_SECONDS, math.inf
             try:
                 with self.connection() as connection:

@@ -8,6 +8,7 @@ from psycopg.rows import dict_row
 
 from booking_cli.db import pool, runner, transaction
 from booking_cli.db.external_server import ExternalServer
+from booking_cli.db.runner import Database
 from booking_cli.db.transaction import Transaction
 from booking_cli.domain.errors import DatabaseUnavailable
 from booking_cli.repository import clinic
@@ -57,6 +58,17 @@ def test_connection_that_ended_while_idle_is_replaced(database, sql, kind):
     first = database.read(pid_of)
     terminate(sql, first)
     assert run(database, kind, pid_of) != first
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_error_of_the_server_while_connecting_is_reported_in_its_words(url, monkeypatch, kind):
+    def fail(_server):
+        raise psycopg.errors.DiskFull("could not extend file: No space left on device")
+
+    monkeypatch.setattr(pool, "connect_to", fail)
+    database = Database(ExternalServer(url), statement_timeout=30)
+    with pytest.raises(DatabaseUnavailable, match="No space left on device"):
+        run(database, kind, pid_of)
 
 
 def test_pool_survives_the_end_of_all_its_connections(opened, sql):
