@@ -36,30 +36,34 @@ class ClinicSession:
         return f"{local:%H:%M:%S}" if local.date() == self.today else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
-def configured_server() -> Server:
-    """Return the server that the settings select."""
+def configured_server(*, creates: bool = False) -> Server:
+    """Return the server that the settings select; with `creates`, an embedded one that is set up where it is missing."""
     chosen = settings.load()
     if chosen.database_url is None:
         # PG* variables are for an external server and must not redirect connections to the embedded one.
         for name in [name for name in os.environ if name.startswith("PG")]:
             del os.environ[name]
-        return EmbeddedServer(chosen.data_folder())
+        return EmbeddedServer(chosen.data_folder(), creates=creates)
     return ExternalServer(chosen.database_url.get_secret_value())
 
 
-def configured_database(pool_size: int = 0) -> Database:
+def configured_database(pool_size: int = 0, *, creates: bool = False) -> Database:
     """Return the database that the settings select, with a pool for several threads; does not connect yet."""
-    return Database(configured_server(), statement_timeout=settings.load().statement_timeout, pool_size=pool_size)
+    server = configured_server(creates=creates)
+    return Database(server, statement_timeout=settings.load().statement_timeout, pool_size=pool_size)
 
 
 def open_session(database: Database) -> ClinicSession:
-    """Open a clinic. Sets up or upgrades an embedded database; raises NotSetUp where an external one is not set up."""
+    """Open a clinic, and upgrade an embedded database; raises NotSetUp where the database is not set up."""
     try:
         row = _read(database)
     except NotSetUp:
         if not isinstance(database.server, EmbeddedServer):
             raise
         with database.connection() as connection:
+            found = migrations.list_migrations(connection, database.schema)
+            if not database.server.creates and not any(migration.applied_at for migration in found):
+                raise database.server.no_book() from None
             migrations.migrate(connection, database.schema)
         row = _read(database)
     try:

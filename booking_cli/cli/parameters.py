@@ -100,7 +100,7 @@ class Context(typer.Context):
         """Open the clinic, with a pool of connections for several threads."""
         from booking_cli import session
 
-        database = session.configured_database(pool_size)
+        database = session.configured_database(pool_size, creates=isinstance(self.command, CreatingCommand))
         self.call_on_close(database.close)
         return session.open_session(database)
 
@@ -141,6 +141,10 @@ class Command(TyperCommand):
             set_verbose(True)
         if (result := super().invoke(ctx)) is not None:
             show(result, ctx.format)
+
+
+class CreatingCommand(Command):
+    """A command that creates an embedded appointment book where there is none."""
 
 
 def set_verbose(verbose: bool) -> None:

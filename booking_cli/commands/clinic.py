@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from booking_cli import repository
-from booking_cli.cli.parameters import Command, Context, option
+from booking_cli.cli.parameters import Command, Context, CreatingCommand, option
 from booking_cli.domain.errors import InvalidInput
 from booking_cli.domain.validation import parse_hold_minutes, parse_name
 from booking_cli.output.results import One, Result
@@ -20,7 +20,7 @@ def show(ctx: Context) -> Result:
     return One(ctx.session.clinic)
 
 
-@app.command("set", cls=Command)
+@app.command("set", cls=CreatingCommand)
 def set_(
     ctx: Context,
     name: Annotated[str | None, option("TEXT", parse_name, "The clinic's name.")] = None,

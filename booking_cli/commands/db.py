@@ -31,11 +31,11 @@ def status() -> Result:
 
 @app.command("start", cls=Command)
 def start() -> Result:
-    """Start the embedded database.
+    """Start the embedded database, and create it where there is none.
 
     Other commands start it when they need it.
     """
-    repository.db.embedded_server().start()
+    repository.db.start()
     return One(repository.db.status(), "The embedded database is running.")
 
 

@@ -6,7 +6,7 @@ import typer
 
 from booking_cli import repository
 from booking_cli.cli import parameters
-from booking_cli.cli.parameters import Command, Context, option
+from booking_cli.cli.parameters import Command, Context, CreatingCommand, option
 from booking_cli.domain.errors import InvalidInput
 from booking_cli.domain.models import Doctor
 from booking_cli.domain.validation import parse_email, parse_search, parse_specialization
@@ -15,7 +15,7 @@ from booking_cli.output.results import Many, One, Result
 app = typer.Typer(help="Manage doctors.", rich_markup_mode=None)
 
 
-@app.command("add", cls=Command)
+@app.command("add", cls=CreatingCommand)
 def add(
     ctx: Context,
     name: parameters.NameArgument,

@@ -28,7 +28,7 @@ from psycopg.conninfo import make_conninfo
 
 from booking_cli.db.connections import connect
 from booking_cli.db.error_translation import raise_translated
-from booking_cli.domain.errors import Busy, DatabaseUnavailable
+from booking_cli.domain.errors import Busy, DatabaseUnavailable, NotSetUp
 
 DATABASE = ROLE = "booking"
 SYSTEM_USER = "booking-db"
@@ -56,10 +56,10 @@ _INITDB_OPTIONS = (
 
 
 class EmbeddedServer:
-    """The embedded server of one data folder."""
+    """The embedded server of one data folder. Only with `creates` an appointment book is created where there is none."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
+    def __init__(self, data_dir: Path, *, creates: bool = False) -> None:
+        self.data_dir, self.creates = data_dir, creates
         try:
             self.data_dir = data_dir.resolve()
         except OSError as error:
@@ -83,6 +83,8 @@ class EmbeddedServer:
         """Set up and start the server where that is needed; concurrent calls are serialized. Raises DatabaseUnavailable."""
         programs = program_folder()
         try:
+            if not self.creates and not (self.cluster / "PG_VERSION").exists():
+                raise self.no_book()
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._lock():
                 if not self.runs():
@@ -185,6 +187,13 @@ class EmbeddedServer:
                 f"{folder} is not a private folder for the embedded database's socket. Remove it."
             )
         return folder
+
+    def no_book(self) -> NotSetUp:
+        """Return the error of a command that does not create a book."""
+        return NotSetUp(
+            f"There is no appointment book in {self.data_dir}. 'booking db start', 'booking clinic set' and "
+            "'booking doctors add' create one; BOOKING_DATA_DIR selects another folder."
+        )
 
     def _unusable(self, error: OSError) -> DatabaseUnavailable:
         return DatabaseUnavailable(

@@ -16,7 +16,7 @@ LONG_SECONDS = 300
 
 def migrate() -> list[Migration]:
     """Apply pending migrations and return them; raises as `migrations.migrate` does."""
-    with session.configured_database() as database, database.connection() as connection:
+    with session.configured_database(creates=True) as database, database.connection() as connection:
         return migrations.migrate(connection, database.schema)
 
 
@@ -32,6 +32,13 @@ def grant(kind: str, login: str | None) -> Grant:
         session.open_session(database)
         with database.connection() as connection:
             return roles.grant(connection, database.schema, kind, login)
+
+
+def start() -> None:
+    """Start the embedded server, and create an appointment book where there is none."""
+    embedded_server()
+    with session.configured_database(creates=True) as database:
+        session.open_session(database)
 
 
 def embedded_server() -> EmbeddedServer:

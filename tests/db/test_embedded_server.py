@@ -12,7 +12,7 @@ import pytest
 from booking_cli.db import queries
 from booking_cli.db.embedded_server import EmbeddedServer
 from booking_cli.domain.errors import DatabaseUnavailable
-from tests.support.embedded_book import embedded_book
+from tests.support.embedded_book import embedded_book, explains
 from tests.support.threads import at_once
 from tests.support.waiting import wait_until
 
@@ -52,9 +52,18 @@ def doctor_names(ran):
     return [doctor["name"] for doctor in ran.json]
 
 
+@pytest.mark.parametrize("command", ["list", "expire --quiet", "verify", "db url", "cancel 1", "slots list"])
+def test_command_that_works_on_a_book_creates_none(fresh, command):
+    ran = fresh.run(*command.split())
+    assert (ran.status, ran.stdout) == (5, "")
+    assert explains(ran), ran.stderr
+    assert f"no appointment book in {fresh.data_dir}. 'booking db start'" in ran.stderr
+    assert not fresh.data_dir.exists()
+
+
 def test_first_command_sets_up_a_book_and_names_its_time_zone_once(fresh):
-    first = fresh.run("doctors", "list", "-o", "json", TZ="Asia/Kolkata")
-    assert (first.status, first.json) == (0, [])
+    first = fresh.run("db", "start", "-o", "json", TZ="Asia/Kolkata")
+    assert (first.status, first.json["doctors"]) == (0, 0)
     assert first.stderr.count("Asia/Kolkata") == 1
     second = fresh.run("clinic", "show", "-o", "json", TZ="Europe/Berlin")
     assert (second.status, second.stderr, second.json["timezone"]) == (0, "", "Asia/Kolkata")
@@ -113,16 +122,17 @@ def test_setup_that_was_cut_off_is_started_again(fresh):
     left_over = fresh.data_dir / "postgres.unfinished"
     left_over.mkdir(parents=True)
     (left_over / "PG_VERSION").write_text("18\n")
-    assert fresh.run("doctors", "list", "-o", "json").json == []
+    assert fresh.run("db", "start", "-o", "json").json["doctors"] == 0
     assert not left_over.exists()
 
 
 def test_setup_that_was_cut_off_before_the_database_was_created_is_finished(fresh):
-    fresh.run("doctors", "list")
+    fresh.run("db", "start")
     address = fresh.run("db", "url").stdout.strip().replace("/booking?", "/postgres?")
     with psycopg.connect(address, autocommit=True) as admin:
         admin.execute("DROP DATABASE booking WITH (FORCE)")
-    assert doctor_names(fresh.run("doctors", "list", "-o", "json")) == []
+    assert fresh.run("doctors", "list").status == 5
+    assert fresh.run("db", "start", "-o", "json").json["doctors"] == 0
 
 
 @pytest.mark.parametrize("command", ["start", "stop"])
