@@ -1,4 +1,4 @@
-"""Ctrl-C, deferred where it would leave the outcome of a COMMIT in doubt.
+"""Ctrl-C, SIGTERM and SIGHUP, deferred where they would leave the outcome of a COMMIT in doubt. Here all are called Ctrl-C.
 
 From a COMMIT until its result has been shown, or until the next transaction begins, the first Ctrl-C is deferred; a second
 one is delivered at once, for a server that never answers.
@@ -14,16 +14,24 @@ from types import FrameType
 _deferring = False
 _pending = False
 _committed = False
+_received: int = signal.SIGINT
 # The threads whose COMMIT is under way.
 _committing: set[int] = set()
 
 
 def install() -> None:
-    """Handle SIGINT from here on; for the main thread of a program."""
+    """Handle the signals from here on, but for those that are ignored, as by nohup; for the main thread of a program."""
     global _deferring, _pending, _committed
     _deferring = _pending = _committed = False
     _committing.clear()
-    signal.signal(signal.SIGINT, _on_sigint)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _on_signal)
+
+
+def exit_status() -> int:
+    """Return the exit status of a command that a signal ended."""
+    return 128 + _received
 
 
 def defer_sigint() -> None:
@@ -76,8 +84,9 @@ def interruption() -> str:
     return "Interrupted; nothing was changed."
 
 
-def _on_sigint(_signal: int, _frame: FrameType | None) -> None:
-    global _pending, _deferring
+def _on_signal(number: int, _frame: FrameType | None) -> None:
+    global _pending, _deferring, _received
+    _received = number
     if _deferring and not _pending:
         _pending = True
         return

@@ -23,20 +23,23 @@ sys.meta_path.insert(0, Finder())
 """
 
 
-def interrupt(started):
+def interrupt(started, number=signal.SIGINT):
     wait_until(lambda: started, "the program has been started")
-    started[0].send_signal(signal.SIGINT)
+    started[0].send_signal(number)
 
 
-@pytest.mark.parametrize("form", ["table", "json"])
-def test_ctrl_c_while_waiting_for_a_lock_changes_nothing(start, open_booking, sql, slot, contents, form):
+@pytest.mark.parametrize(
+    ("number", "form"),
+    [(signal.SIGINT, "table"), (signal.SIGINT, "json"), (signal.SIGTERM, "table"), (signal.SIGHUP, "json")],
+)
+def test_signal_while_waiting_for_a_lock_changes_nothing(start, open_booking, sql, slot, contents, number, form):
     other = open_booking(slot)
     process = start("book", slot, *PATIENT, "-o", form)
     wait_for_lock_waiter(sql)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     other.rollback()
-    assert (process.returncode, stdout, len(stderr.splitlines())) == (130, "", 1)
+    assert (process.returncode, stdout, len(stderr.splitlines())) == (128 + number, "", 1)
     assert "nothing was changed" in stderr
     assert form != "json" or json.loads(stderr)["error"]["code"] == "interrupted"
     assert contents() == [[], [], []]
@@ -50,12 +53,13 @@ def test_ctrl_c_during_imports_is_reported_on_one_line(start, tmp_path, package)
     assert (process.returncode, stdout, len(stderr.splitlines())) == (130, "", 1)
 
 
-def test_ctrl_c_during_commit_is_deferred_until_the_result_is_shown(start, proxy, sql, slot):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_during_commit_is_deferred_until_the_result_is_shown(start, proxy, sql, slot, number):
     started = []
-    proxy.answer_commit(then=lambda: interrupt(started))
+    proxy.answer_commit(then=lambda: interrupt(started, number))
     started.append(start("book", slot, *PATIENT, "-o", "json", BOOKING_DATABASE_URL=proxy.url))
     stdout, stderr = started[0].communicate(timeout=PATIENCE_SECONDS)
-    assert started[0].returncode == 130
+    assert started[0].returncode == 128 + number
     assert json.loads(stdout)["id"] == sql("SELECT id FROM bookings")[0]["id"]
     assert "are saved" in stderr
 

@@ -84,16 +84,19 @@ def test_atomic_file_whose_outcome_stays_unknown_has_no_results(booking, proxy, 
 
 
 @MODES
-def test_ctrl_c_while_rows_wait_for_a_lock_reports_exactly_what_was_saved(start, open_booking, sql, path, options):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_rows_wait_for_a_lock_reports_exactly_what_was_saved(
+    start, open_booking, sql, path, options, number
+):
     other = open_booking(3)
     process = start("book", "--from", path, "-o", "ndjson", *options)
     wait_for_lock_waiter(sql)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     if options != ("--atomic",):  # the chunk in progress is finished
         other.rollback()
     stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     other.rollback()
-    assert (process.returncode, len(stderr.splitlines())) == (130, 1)
+    assert (process.returncode, len(stderr.splitlines())) == (128 + number, 1)
     assert [json.loads(line)["slot_id"] for line in stdout.splitlines()] == booked(sql)
     assert ("nothing was changed" in stderr) == (not booked(sql))
 

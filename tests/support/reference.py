@@ -24,7 +24,7 @@ STATUSES = {
     5: "The database is not reachable or not set up.",
     6: "Too busy, or the outcome is unknown; try again.",
     129: "Ended by SIGHUP.",
-    130: "Ended by Ctrl-C.",
+    130: "Ended by Ctrl-C; 143 by SIGTERM and 129 by SIGHUP.",
     143: "Ended by SIGTERM.",
 }
 MODELS = {
