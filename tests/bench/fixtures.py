@@ -92,7 +92,7 @@ class BenchServer:
 def bench_server() -> Iterator[BenchServer]:
     """Start the server for a block; its data are kept."""
     FOLDER.mkdir(exist_ok=True)
-    server = EmbeddedServer(FOLDER / "data")
+    server = EmbeddedServer(FOLDER / "data", creates=True)
     server.start()
     try:
         yield BenchServer(server)

@@ -26,7 +26,7 @@ class Server:
     def __init__(self, data_dir: Path) -> None:
         """Start a new server, with an empty clinic in UTC."""
         self._stopping = threading.Lock()
-        self._embedded = EmbeddedServer(data_dir)
+        self._embedded = EmbeddedServer(data_dir, creates=True)
         self._embedded.start()
         self.conninfo = self._embedded.conninfo()
         with connect(self.conninfo) as connection:

@@ -74,7 +74,7 @@ class Pair:
 def migrated_node(**settings: object) -> Iterator[Node]:
     """Yield a server with these settings and a migrated database."""
     with _folder() as folder:
-        server = EmbeddedServer(folder)
+        server = EmbeddedServer(folder, creates=True)
         server.start()
         server.stop()
         with _running(server, settings) as node:
@@ -121,7 +121,7 @@ def _running(server: EmbeddedServer, settings: dict[str, object]) -> Iterator[No
 
 def _base_backup(primary: Node, folder: Path) -> EmbeddedServer:
     """Return a standby that is a copy of the primary, with the same owner."""
-    server = EmbeddedServer(folder)
+    server = EmbeddedServer(folder, creates=True)
     owner = primary.server.cluster.stat()
     folder.chmod(0o711)  # the owner of the data must be able to enter it
     server.cluster.mkdir(mode=0o700)

@@ -35,7 +35,7 @@ def embedded_server() -> Iterator[str]:
     """Yield the connection string of an embedded server with its data in a new folder."""
     # Not pytest's folder: each new run of pytest removes other users' access to it, and with it that of root's servers.
     folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="booking-server-"))
-    server = EmbeddedServer(folder / "data")
+    server = EmbeddedServer(folder / "data", creates=True)
     try:
         server.start()
         with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
