@@ -33,6 +33,7 @@ from booking_cli.domain.errors import Busy, DatabaseUnavailable, NotSetUp
 DATABASE = ROLE = "booking"
 SYSTEM_USER = "booking-db"
 START_SECONDS = 60
+LOCK_SECONDS = START_SECONDS + 30
 _FAILED_START_SECONDS = 10
 # The limit for the path of a Unix socket on macOS, the lowest one.
 _LONGEST_SOCKET_PATH = 103
@@ -133,8 +134,27 @@ class EmbeddedServer:
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
-        with (self.data_dir / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        """Lock the data folder; raises Busy after LOCK_SECONDS, with the process that holds the lock."""
+        path = self.data_dir / "lock"
+        # Other users can neither replace the file nor open it, and a FIFO is not waited for.
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        with open(file, "r+") as opened:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise DatabaseUnavailable(f"{path} is not a regular file. Remove it.")
+            os.fchmod(file, 0o600)
+            give_up_at = time.monotonic() + LOCK_SECONDS
+            while True:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                if time.monotonic() > give_up_at:
+                    raise Busy(
+                        f"Process {opened.read()[:20]} is starting or stopping the embedded database. Try again."
+                    )
+                time.sleep(0.05)
+            opened.truncate()
+            opened.write(str(os.getpid()))
+            opened.flush()
             yield
 
     def _owner(self) -> pwd.struct_passwd:

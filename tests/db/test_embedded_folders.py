@@ -1,5 +1,6 @@
 """The folder of the embedded database: every name, every user, and no access for other users."""
 
+import fcntl
 import os
 import shutil
 import stat
@@ -9,6 +10,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from booking_cli.db import embedded_server
+from booking_cli.db.embedded_server import EmbeddedServer
+from booking_cli.domain.errors import Busy
 from tests.support.embedded_book import embedded_book, explains
 
 only_as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -97,6 +101,33 @@ def test_socket_folder_that_another_user_could_control_is_refused(long_path, att
     assert listed.status == 5
     assert explains(listed), listed.stderr
     assert str(socket_folder) in listed.stderr
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to(path.with_name("other"))], ids=["fifo", "link"]
+)
+def test_lock_that_is_not_a_regular_file_is_refused(make):
+    with embedded_book() as book:
+        book.data_dir.mkdir(mode=0o700)
+        (book.data_dir / "other").write_text("kept")
+        make(book.data_dir / "lock")
+        started = book.run("db", "start")
+        assert started.status == 5
+        assert explains(started), started.stderr
+        assert (book.data_dir / "other").read_text() == "kept"
+
+
+def test_lock_is_private_and_names_the_process_that_holds_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded_server, "LOCK_SECONDS", 0.1)
+    path = tmp_path / "lock"
+    path.write_text("4711")
+    path.chmod(0o644)
+    with path.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(Busy, match="Process 4711"):
+            EmbeddedServer(tmp_path).stop()
+    assert stat.filemode(path.stat().st_mode) == "-rw-------"
+    assert EmbeddedServer(tmp_path).stop() is False
 
 
 def test_folder_that_is_a_link_works():
