@@ -14,6 +14,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import resource
 import shlex
 import shutil
 import stat
@@ -86,6 +87,7 @@ class EmbeddedServer:
         try:
             if not self.creates and not (self.cluster / "PG_VERSION").exists():
                 raise self.no_book()
+            _lift_limits()
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._lock():
                 if not self.runs():
@@ -248,6 +250,7 @@ def _run(cluster: Path, owner: pwd.struct_passwd, program: str, *arguments: str)
             stderr=subprocess.STDOUT,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             cwd=cluster,
+            umask=0o077,
             start_new_session=True,
             check=False,
             user=owner.pw_uid if is_root else None,
@@ -259,6 +262,27 @@ def _run(cluster: Path, owner: pwd.struct_passwd, program: str, *arguments: str)
     if done.returncode == 0:
         return ""
     return lines[-1] if lines else f"{program} ended with status {done.returncode}."
+
+
+def _lift_limits() -> None:
+    """Lift the limits of this process, which the server inherits; raises DatabaseUnavailable where one stays."""
+    for option, limit in {"f": resource.RLIMIT_FSIZE, "t": resource.RLIMIT_CPU}.items():
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        if resource.getrlimit(limit)[0] != resource.RLIM_INFINITY:
+            raise _limited(f"ulimit -{option}")
+    if os.getpriority(os.PRIO_PROCESS, 0) > 0:
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, 0)
+        except PermissionError:
+            raise _limited("nice") from None
+
+
+def _limited(command: str) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"The embedded database is stopped, and would inherit a limit of this session ('{command}') if it were started here. "
+        "Run 'booking db start' in a session without it."
+    )
 
 
 def _system_user() -> pwd.struct_passwd:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -97,6 +98,20 @@ def test_stop_and_start_change_the_state_of_the_server_and_can_be_repeated(used)
     second = used.server_process
     assert used.run("db", "start").status == 0
     assert used.server_process == second != first
+
+
+@pytest.mark.parametrize("limit", ["ulimit -S -f 64", "ulimit -S -t 30", "ulimit -f 64", "renice -n 5 $$ >/dev/null"])
+def test_server_does_not_inherit_the_limits_of_the_command_that_starts_it(used, limit):
+    used.run("db", "stop")
+    ran = used.run_shell(f'{limit}; umask 0; exec "$@"', "db", "start")
+    if ran.status == 5 and "-S" not in limit:  # not every user can lift it
+        assert explains(ran), ran.stderr
+        return
+    assert ran.status == 0, ran.stderr
+    limits = Path(f"/proc/{used.server_process}/limits").read_text()
+    assert re.findall(r"^Max (?:file size|cpu time) +(\w+)", limits, re.MULTILINE) == ["unlimited"] * 2
+    assert os.getpriority(os.PRIO_PROCESS, used.server_process) == 0
+    assert re.search(r"^Umask:\s+0077$", Path(f"/proc/{used.server_process}/status").read_text(), re.MULTILINE)
 
 
 def test_booking_survives_a_crash_of_the_server(used):

@@ -33,6 +33,10 @@ class EmbeddedBook:
         """Run Python code in a new process, with `arguments` as its `sys.argv[1:]`."""
         return self._run([sys.executable, "-c", code, *arguments], settings)
 
+    def run_shell(self, script: str, *arguments: object) -> Ran:
+        """Run a script of the shell, in which `"$@"` is a command."""
+        return self._run(["bash", "-c", script, "bash", PROGRAM, *arguments], {})
+
     def _run(self, command: list[object], settings: dict[str, str]) -> Ran:
         done = subprocess.run(
             [*map(str, command)],
