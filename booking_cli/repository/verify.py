@@ -12,6 +12,7 @@ def violations(session: ClinicSession) -> list[Violation]:
     """Return the violations that all checks find on one snapshot."""
 
     def work(tx: Transaction) -> list[Violation]:
+        tx.one("db.use_default_syntax")
         checks = queries.statements("verify")
         return [Violation(check, row["message"]) for check in checks for row in tx.all(f"verify.{check}")]
 

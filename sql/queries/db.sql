@@ -20,6 +20,10 @@ SELECT pg_xact_status(%(id)s::text::xid8) AS status;
 -- Write to the log, so that the end of this transaction waits for a synchronous standby, and return the time.
 SELECT pg_logical_emit_message(true, 'booking', 'read after synchronous replication'), clock_timestamp() AS now;
 
+-- name: use_default_syntax
+-- For the rest of the transaction, read strings and write definitions of constraints as a server does by default.
+SELECT set_config('standard_conforming_strings', 'on', true), set_config('quote_all_identifiers', 'off', true);
+
 -- name: role
 -- The name of the role of a kind of user, what the server has of that name, and a login's membership. A role that can log in,
 -- or that is a member of the schema's owner, was created for another purpose.

@@ -79,3 +79,8 @@ def test_an_altered_constraint_is_found(found, sql, name, definition):
     sql((altered or f"CREATE {definition}").format(name))
     [message] = found()
     assert name in message
+
+
+def test_constraints_are_recognized_whatever_the_session_writes_them_like(booking):
+    ran = booking("verify", PGOPTIONS="-c standard_conforming_strings=off -c quote_all_identifiers=on")
+    assert ran.status == 0, ran.stderr
