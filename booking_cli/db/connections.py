@@ -65,5 +65,20 @@ def with_default_timeouts(conninfo: str) -> str:
     address = conninfo_to_dict(conninfo)
     if any("@" in host[1:] for host in str(address.get("host", "")).split(",")):
         raise psycopg.ProgrammingError("an @ in the password is not percent-encoded")
-    limits = {name: value for name, value in _DEFAULT_TIMEOUTS.items() if f"PG{name.upper()}" not in os.environ}
+    elsewhere = _set_elsewhere(address.get("service"))
+    limits = {name: value for name, value in _DEFAULT_TIMEOUTS.items() if name not in elsewhere}
     return make_conninfo(**{**limits, **address})
+
+
+def _set_elsewhere(service: Any) -> set[str]:
+    """Return the parameters that the environment sets, or the file of services for the address's service."""
+    before = os.environ.get("PGSERVICE")
+    if service:  # libpq looks up the service of this variable
+        os.environ["PGSERVICE"] = service
+    try:
+        return {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults() if option.val}
+    finally:
+        if service:
+            del os.environ["PGSERVICE"]
+        if service and before:
+            os.environ["PGSERVICE"] = before

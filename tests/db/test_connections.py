@@ -1,12 +1,15 @@
 """Connections that break between two statements and between two transactions."""
 
+import os
 import threading
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from booking_cli.db import pool, runner, transaction
+from booking_cli.db.connections import with_default_timeouts
 from booking_cli.db.external_server import ExternalServer
 from booking_cli.db.runner import Database
 from booking_cli.db.transaction import Transaction
@@ -166,3 +169,16 @@ def test_connection_is_replaced_after_a_long_list_without_any_answer(database, m
     with pytest.raises(DatabaseUnavailable):
         list(database.stream("clinic.open", {}, dict_row))
     assert connection_id(database) != first
+
+
+@pytest.mark.parametrize(("address", "in_environment"), [("service=clinic", ""), ("dbname=book", "clinic")])
+def test_timeouts_of_a_service_are_kept(tmp_path, monkeypatch, address, in_environment):
+    (tmp_path / "services").write_text("[clinic]\nkeepalives_idle=77\nconnect_timeout=3\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    monkeypatch.delenv("PGSERVICE", raising=False)
+    if in_environment:
+        monkeypatch.setenv("PGSERVICE", in_environment)
+    set_here = conninfo_to_dict(with_default_timeouts(address))
+    assert {"keepalives_idle", "connect_timeout"}.isdisjoint(set_here)
+    assert "keepalives_interval" in set_here
+    assert os.environ.get("PGSERVICE", "") == in_environment
