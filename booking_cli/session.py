@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from booking_cli import settings
+from booking_cli import clock, settings
 from booking_cli.db import migrations
 from booking_cli.db.connections import Row
 from booking_cli.db.embedded_server import EmbeddedServer
@@ -71,6 +71,7 @@ def open_session(database: Database) -> ClinicSession:
     except (ZoneInfoNotFoundError, ValueError):
         raise NotSetUp(f"This machine lacks the clinic's zone {row['timezone']}. Update its time zone data.") from None
     database.timezone = zone.key
+    clock.synchronize(row["now"])
     chosen = settings.load()
     return ClinicSession(
         database=database,

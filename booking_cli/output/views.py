@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
+from booking_cli import clock
 from booking_cli.domain import models
 
 # The name of a field, or a function of the record.
@@ -76,7 +77,7 @@ def _changed(record: models.Doctor | models.Patient) -> str:
 def _state(booking: models.Booking) -> str:
     """Return a booking's state, and whether its hold has lapsed before `expire` has run."""
     expires = booking.hold_expires_at
-    if booking.status == "PENDING" and expires is not None and expires <= dt.datetime.now(dt.UTC):
+    if booking.status == "PENDING" and expires is not None and expires <= clock.now():
         return "PENDING, lapsed"
     return booking.status
 

@@ -1,5 +1,7 @@
 """`booking list` and `booking show`: in order, filtered, limited, on the clinic's calendar."""
 
+import datetime as dt
+
 import pytest
 
 
@@ -129,3 +131,11 @@ def test_the_program_shows_a_booking_by_number_and_by_reference(program, booking
     for text in (made["reference"], "PENDING", "Maria", "maria@example.org", f"{made['date']} 09:00", "Ana"):
         assert text in shown.stdout
     assert program("show", made[key], "-o", "json").json == made
+
+
+def test_the_databases_clock_decides_whether_a_hold_has_lapsed(booking, slot, monkeypatch):
+    booking("book", slot, "--name", "Pat", "--phone", "555-0100")
+    monkeypatch.setattr("booking_cli.clock._local_now", lambda: dt.datetime.now(dt.UTC) + dt.timedelta(minutes=3))
+    listed = booking("list").stdout
+    assert "PENDING" in listed
+    assert "lapsed" not in listed

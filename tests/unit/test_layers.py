@@ -27,12 +27,13 @@ LAYERS = {
     "booking_cli": Layer(),
     "domain": Layer("domain", others="email_validator"),
     "signals": Layer(),
-    "settings": Layer("domain", others="platformdirs pydantic pydantic_settings"),
+    "clock": Layer(),
+    "settings": Layer("domain", others="dotenv platformdirs pydantic pydantic_settings"),
     "db": Layer("domain signals db", others="psycopg psycopg_pool tzlocal"),
-    "session": Layer("db domain settings"),
+    "session": Layer("clock db domain settings"),
     "repository": Layer("session db domain repository", others="psycopg"),
     "importing": Layer("repository session db domain signals importing"),
-    "output": Layer("domain output", others="rich"),
+    "output": Layer("clock domain output", others="rich"),
     "cli": Layer("booking_cli output domain signals cli", deferred="session settings", others="typer"),
     "commands": Layer(
         "cli output domain importing repository signals settings commands", deferred="session", others="typer"
