@@ -59,7 +59,10 @@ def run(arguments: list[str]) -> int:
     try:
         command = get_command(app)
         if os.environ.get("_BOOKING_COMPLETE"):
-            command.main(prog_name=PROGRAM)  # answers the shell, and exits
+            try:
+                command.main(prog_name=PROGRAM)  # answers the shell, and exits
+            except (KeyError, ValueError):
+                raise UsageError("The shell's variables COMP_WORDS and COMP_CWORD are missing or wrong.") from None
         # Not main(), which handles Ctrl-C, closed pipes and errors itself.
         with command.make_context(PROGRAM, arguments) as context:
             command.invoke(context)

@@ -64,7 +64,7 @@ class EmbeddedServer:
         self.data_dir, self.creates = data_dir, creates
         try:
             self.data_dir = data_dir.resolve()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # before Python 3.13 the latter for a loop of symbolic links
             raise self._unusable(error) from None
         self.cluster = self.data_dir / "postgres"
 
@@ -217,9 +217,9 @@ class EmbeddedServer:
             "'booking doctors add' create one; BOOKING_DATA_DIR selects another folder."
         )
 
-    def _unusable(self, error: OSError) -> DatabaseUnavailable:
+    def _unusable(self, error: OSError | RuntimeError) -> DatabaseUnavailable:
         return DatabaseUnavailable(
-            f"The folder of the embedded database cannot be used: {error.strerror or error} ({self.data_dir}). "
+            f"The folder of the embedded database cannot be used: {getattr(error, 'strerror', error)} ({self.data_dir}). "
             "Set BOOKING_DATA_DIR to your own folder, or BOOKING_DATABASE_URL to a database."
         )
 

@@ -148,6 +148,12 @@ def test_folder_that_cannot_be_created_ends_with_5(command):
         assert_names_the_setting(book.run(*command.split()))
 
 
+def test_folder_that_is_a_loop_of_links_ends_with_5():
+    with embedded_book() as book:
+        book.data_dir.symlink_to(book.data_dir)
+        assert_names_the_setting(book.run("doctors", "list"))
+
+
 @pytest.fixture(scope="module")
 def roots_book():
     """A running book of root's, in a folder below one that only root can enter."""

@@ -1,5 +1,6 @@
 """Help, completion and each command import only what they need, because imports are most of what a command costs."""
 
+import re
 import subprocess
 import sys
 
@@ -64,6 +65,13 @@ def test_completion_imports_no_heavy_package_and_only_the_module_of_its_command(
 def test_installed_program_completes(program):
     completed = program(_BOOKING_COMPLETE="complete_bash", COMP_WORDS="booking slots l", COMP_CWORD="2")
     assert completed.stdout.split() == ["list"]
+
+
+@pytest.mark.parametrize("variables", [{}, {"COMP_WORDS": "booking "}, {"COMP_WORDS": "booking ", "COMP_CWORD": "x"}])
+def test_wrong_variables_of_completion_are_an_error_on_one_line(program, variables):
+    ran = program(_BOOKING_COMPLETE="complete_bash", **variables)
+    assert (ran.status, ran.stdout) == (2, "")
+    assert re.fullmatch(r"Error: .*COMP_WORDS.*\.\n", ran.stderr)
 
 
 @pytest.mark.parametrize(
