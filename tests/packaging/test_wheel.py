@@ -73,6 +73,7 @@ def test_wheel_has_the_package_with_all_sql_files_its_license_and_nothing_else(w
     assert packed == {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "sql").rglob("*.sql")}
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"booking_cli"}
     assert any(name.endswith("/LICENSE") for name in names)
+    assert "booking_cli/py.typed" in names
     assert not [name for name in names if "__pycache__" in name or ".env" in name]
 
 
