@@ -27,7 +27,7 @@ def raise_translated(error: psycopg.Error) -> NoReturn:
             ) from error
         case pg.InsufficientPrivilege():
             raise DatabaseUnavailable(f"The database does not allow it: {reason}. Ask the administrator.") from error
-        case _ if is_from_a_standby(error):
+        case pg.ReadOnlySqlTransaction():
             raise DatabaseUnavailable("The database is read-only (a standby?). Check BOOKING_DATABASE_URL.") from error
         case pg.TooManyConnections():
             raise Busy("The database has no connection left. Nothing was changed; please try again.") from error
@@ -47,13 +47,6 @@ def _ends_the_session(error: psycopg.Error) -> bool:
     # An InternalError without SQLSTATE: the answer is missing, and could still arrive as that of the next statement.
     unanswered = isinstance(error, psycopg.InternalError) and error.sqlstate is None
     return unanswered or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
-
-
-def is_from_a_standby(error: psycopg.Error) -> bool:
-    """Return whether `error` is that the server only allows reading, as a standby does."""
-    return isinstance(error, pg.ReadOnlySqlTransaction) or (
-        isinstance(error, pg.FeatureNotSupported) and "hot standby" in str(error)
-    )
 
 
 def first_line(error: BaseException) -> str:

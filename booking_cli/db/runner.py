@@ -21,7 +21,7 @@ from psycopg.rows import RowFactory
 from booking_cli import signals
 from booking_cli.db import transaction
 from booking_cli.db.connections import Connection
-from booking_cli.db.error_translation import connection_lost, first_line, is_from_a_standby, is_lost, raise_translated
+from booking_cli.db.error_translation import connection_lost, first_line, is_lost, raise_translated
 from booking_cli.db.pool import Pool, Server, SingleConnection
 from booking_cli.db.transaction import AmbiguousCommit, Begin, Transaction, roll_back
 from booking_cli.domain.errors import Busy, DatabaseUnavailable, InterruptedInDoubt, NotSetUp, OutcomeUnknown
@@ -77,7 +77,7 @@ class Database:
             return self._read(f"{self._read_level} READ ONLY", work, timeout_seconds=timeout_seconds)
         except DatabaseUnavailable as error:
             # A hot standby refuses SERIALIZABLE.
-            if self._read_level == "REPEATABLE READ" or not isinstance(error.__cause__, pg.FeatureNotSupported):
+            if self._read_level == "REPEATABLE READ" or not isinstance(error.__cause__, pg.ReadOnlySqlTransaction):
                 raise
             self._read_level = "REPEATABLE READ"
             return self.read(work, timeout_seconds=timeout_seconds)
@@ -188,7 +188,7 @@ class Database:
                 )
                 reason, longest_seconds, most_attempts = first_line(error), MAX_SECONDS, MAX_ATTEMPTS
             except psycopg.Error as error:
-                if not is_lost(error, connection) and not (reconnects and is_from_a_standby(error)):
+                if not is_lost(error, connection) and not (reconnects and isinstance(error, pg.ReadOnlySqlTransaction)):
                     raise_translated(error)
                 failure, reason = connection_lost(error), first_line(error)
                 reconnects = True

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar, overload
 
 import psycopg
+from psycopg import errors as pg
 from psycopg.rows import RowFactory, dict_row
 
 from booking_cli import signals
@@ -34,7 +35,10 @@ class Transaction:
     """An open transaction, which runs statements by their names in `sql/queries`."""
 
     def __init__(self, connection: Connection, begin: Begin) -> None:
-        self._begun = connection.execute(begin.statements.encode(), prepare=False)
+        try:
+            self._begun = connection.execute(begin.statements.encode(), prepare=False)
+        except pg.FeatureNotSupported as error:  # a hot standby refuses SERIALIZABLE, and only BEGIN tells
+            raise pg.ReadOnlySqlTransaction("the server is a hot standby") from error
         self._connection = connection
         # psycopg converts instants to the zone that the server reports. A pooler that hides the report would shift every time.
         if (reported := (connection.pgconn.parameter_status(b"TimeZone") or b"").decode()) != begin.timezone:
