@@ -48,8 +48,9 @@ def connect(conninfo: str) -> Connection:
         lines = [line.strip() for line in str(error).splitlines() if not line.startswith("\t")]
         # With several hosts psycopg repeats the last one's reason, and lists each after its address.
         attempts = [line.partition(": connection failed: ")[2] for line in lines if line.startswith("- host: ")]
-        reason = "; ".join(dict.fromkeys(attempts)) or " ".join(lines)
-        reason = reason.removeprefix("connection failed: ").removeprefix("connection is bad: ")
+        # Without TLS, libpq connects a second time.
+        reasons = [line.removeprefix("connection failed: ").removeprefix("connection is bad: ") for line in lines]
+        reason = "; ".join(dict.fromkeys(attempts)) or " ".join(dict.fromkeys(reasons)) or "the server gives no reason"
         if _NO_CONNECTION_LEFT.search(reason):
             raise Busy("The database has no connection left. Nothing was changed; please try again.") from error
         advice = "Is it running, and is BOOKING_DATABASE_URL right?"

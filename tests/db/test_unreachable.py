@@ -2,6 +2,7 @@
 
 import socket
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -60,3 +61,21 @@ def test_pool_on_an_unreachable_database_raises_the_reason(url):
         pytest.raises(DatabaseUnavailable, match="no_such_database"),
     ):
         database.read(lambda tx: tx.one("clinic.open"))
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ("connection failed: wrong password\nwrong password", ": wrong password. Is it"),
+        ("connection is bad: refused\n\tIs the server running?", ": refused. Is it"),
+        ("", ": the server gives no reason. Is it"),
+    ],
+)
+def test_reason_is_told_once(booking, monkeypatch, told, reason):
+    def fail(*_arguments, **_options):
+        raise psycopg.OperationalError(told)
+
+    monkeypatch.setattr(psycopg, "connect", fail)
+    ran = booking("slots", "list")
+    assert (ran.status, ran.stderr.count("wrong password") <= 1) == (5, True)
+    assert reason in ran.stderr
