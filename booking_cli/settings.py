@@ -112,9 +112,11 @@ def load() -> Settings:
         variables |= {name.upper(): value for name, value in _variables(file).items() if value}
     names = {name: f"BOOKING_{name.upper()}" for name in Settings.model_fields}
     # An argument would override the environment.
-    given = {field: variables[name] for field, name in names.items() if name in variables and not os.environ.get(name)}
+    given: dict[str, Any] = {
+        field: variables[name] for field, name in names.items() if name in variables and not os.environ.get(name)
+    }
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        return Settings(**given)
     except ValidationError as error:
         problems = [
             f"BOOKING_{str(item['loc'][0]).upper()} is not valid: {item['msg'].removeprefix('Value error, ')}"

@@ -16,14 +16,7 @@ from typer.main import get_command
 from booking_cli import __version__, signals
 from booking_cli.cli.lazy_group import LazyGroup
 from booking_cli.cli.parameters import set_verbose
-from booking_cli.domain.errors import (
-    BookingError,
-    Interrupted,
-    InterruptedInDoubt,
-    OutcomeUnknown,
-    OutputFailed,
-    UsageError,
-)
+from booking_cli.domain.errors import BookingError, Interrupted, OutcomeUnknown, OutputFailed, UsageError
 from booking_cli.output.results import Format
 from booking_cli.output.show import tell
 from booking_cli.output.text import visible
@@ -132,8 +125,7 @@ def _report(error: BookingError, arguments: list[str]) -> int:
         sys.stderr.flush()
     except OSError:
         _discard(sys.stderr)
-    is_interrupted = isinstance(error, Interrupted | InterruptedInDoubt)
-    return signals.exit_status() if is_interrupted else error.exit_status
+    return signals.exit_status() if error.code == Interrupted.code else error.exit_status
 
 
 def _how_to_resolve(request_id: str | None, arguments: list[str]) -> str:

@@ -85,18 +85,18 @@ class EmbeddedServer:
         """Set up and start the server where that is needed; concurrent calls are serialized. Raises DatabaseUnavailable."""
         programs = program_folder()
         try:
-            if not self.creates and not (self.cluster / "PG_VERSION").exists():
+            if not self.creates and not self.is_set_up():
                 raise self.no_book()
-            _lift_limits()
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._lock():
                 if not self.runs():
+                    _lift_limits()
                     owner = self._owner()
                     if owner.pw_uid != os.geteuid():
                         _allow_traversal(self.data_dir)
                         _allow_traversal(programs)
                         _allow_reading(programs)
-                    if not (self.cluster / "PG_VERSION").exists():
+                    if not self.is_set_up():
                         self._initialize(owner)
                     self._launch(owner)
                 with connect(self.conninfo("postgres")) as connection:
@@ -121,6 +121,10 @@ class EmbeddedServer:
         if failure and self.runs():
             raise DatabaseUnavailable(f"The embedded database could not be stopped: {failure}")
         return not failure
+
+    def is_set_up(self) -> bool:
+        """Return whether the data folder has a server's files."""
+        return (self.cluster / "PG_VERSION").exists()
 
     def runs(self) -> bool:
         """Return whether the server answers; raises DatabaseUnavailable where its folder cannot be read."""

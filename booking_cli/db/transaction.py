@@ -37,7 +37,7 @@ class Transaction:
     def __init__(self, connection: Connection, begin: Begin) -> None:
         try:
             self._begun = connection.execute(begin.statements.encode(), prepare=False)
-        except pg.FeatureNotSupported as error:  # a hot standby refuses SERIALIZABLE, and only BEGIN tells
+        except pg.FeatureNotSupported as error:  # a hot standby refuses SERIALIZABLE
             raise pg.ReadOnlySqlTransaction("the server is a hot standby") from error
         self._connection = connection
         # psycopg converts instants to the zone that the server reports. A pooler that hides the report would shift every time.

@@ -236,7 +236,10 @@ class Address(NamedTuple):
 
 
 class DatabaseStatus(NamedTuple):
-    """The state of the database for its administrator; sizes are in bytes, and None where the server is stopped."""
+    """The state of the database for its administrator; sizes are in bytes, and None where the server is stopped.
+
+    `schema_version` is 0 where no appointment book has been created.
+    """
 
     kind: str
     running: bool

@@ -82,6 +82,14 @@ def _state(booking: models.Booking) -> str:
     return booking.status
 
 
+def _server_state(status: models.DatabaseStatus) -> str:
+    if status.running:
+        return f"{status.kind}, running"
+    return (
+        f"{status.kind}, {'stopped; the next command starts it' if status.schema_version != 0 else 'not created yet'}"
+    )
+
+
 def _bookings(label: str, bookings: list[models.Booking]) -> list[tuple[str, str]]:
     lines = [
         f"{_plain(b.date)} {_plain(b.time)}  {b.reference}  {_state(b)}  {b.doctor_name}, {b.specialization}"
@@ -169,7 +177,7 @@ _DETAILS: dict[type, dict[str, Source]] = {
         "Reason": "reason",
     },
     models.DatabaseStatus: {
-        "Database": lambda s: f"{s.kind}, {'running' if s.running else 'stopped; the next command starts it'}",
+        "Database": _server_state,
         "Address": "url",
         "PostgreSQL": "server_version",
         "Schema": lambda s: (

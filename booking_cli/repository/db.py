@@ -35,7 +35,7 @@ def grant(kind: str, login: str | None) -> Grant:
 
 
 def start() -> None:
-    """Start the embedded server, and create an appointment book where there is none."""
+    """Start the embedded server, and create an appointment book where there is none; raises as `embedded_server` does."""
     embedded_server()
     with session.configured_database(creates=True) as database:
         session.open_session(database)
@@ -65,7 +65,7 @@ def status() -> DatabaseStatus:
     if isinstance(server, EmbeddedServer):
         stopped = stopped._replace(kind="embedded", data_dir=str(server.data_dir))
         if not server.runs():
-            return stopped
+            return stopped if server.is_set_up() else stopped._replace(schema_version=0)
     with session.configured_database() as database:
         with database.connection() as connection:
             found = migrations.list_migrations(connection, database.schema)

@@ -59,6 +59,7 @@ def test_command_that_works_on_a_book_creates_none(fresh, command):
     assert (ran.status, ran.stdout) == (5, "")
     assert explains(ran), ran.stderr
     assert f"no appointment book in {fresh.data_dir}. 'booking db start'" in ran.stderr
+    assert fresh.run("db", "status").stdout.split("\n")[0].endswith("embedded, not created yet")
     assert not fresh.data_dir.exists()
 
 
